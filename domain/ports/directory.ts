@@ -48,7 +48,8 @@ export interface People {
 /** What became of a refresh token that was presented. */
 export type Rotation =
   | { readonly outcome: 'rotated'; readonly device: Device }
-  | { readonly outcome: 'unknown' | 'expired' | 'reused' | 'revoked' };
+  | { readonly outcome: 'reused'; readonly deviceId: string }
+  | { readonly outcome: 'unknown' | 'expired' | 'revoked' };
 
 /**
  * Sign-ins. A device is a family of refresh tokens, each known by its SHA-256 (hex) only.
