@@ -21,8 +21,8 @@ describe('a text', () => {
     expect(ok(Text, '€'.repeat(Math.floor(limits.textBytes / 3)))).toBe(true);
     expect(ok(Text, '€'.repeat(Math.ceil(limits.textBytes / 3)))).toBe(false);
   });
-  it('is not blank, and is well-formed Unicode', () => {
-    expect(ok(Text, ' \n\t ')).toBe(false);
+  it('may be blank, as imported history is, and is well-formed Unicode', () => {
+    expect(ok(Text, ' \n\t ')).toBe(true);
     expect(ok(Text, 'a\ud800b')).toBe(false);
     expect(ok(Text, '\udc00')).toBe(false);
     expect(ok(Text, '😀 \u0000 \u202e')).toBe(true);

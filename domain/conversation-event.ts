@@ -10,10 +10,9 @@ const fits = (text: string) =>
   text.length * 3 <= limits.textBytes ||
   (text.length <= limits.textBytes && encoder.encode(text).length <= limits.textBytes);
 
+/** May be blank: elsewhere people could send nothing, and imported history is kept as it was (`NewContent` in protocol.ts refuses it). */
 export const Text = z
   .string()
-  .min(1)
-  .refine((text) => text.trim() !== '', 'must not be blank')
   .refine(fits, `must not be longer than ${limits.textBytes} bytes of UTF-8`)
   .refine(
     (text) => !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text),

@@ -55,6 +55,7 @@ export const eventLimits = {
  *        or `AppendEmpty`, nothing is written, and the store works on.
  * - ES14 When the store can't answer (disk full, closed, overloaded, too slow) it throws `StoreUnavailable`. Whether the
  *        append happened is then unknown; repeating it is safe by ES5.
+ * - ES15 `end` is the position of the newest event, START of an empty log. Everything that was acknowledged is at or before it.
  */
 export interface EventStore extends AsyncDisposable {
   append(stream: string, expected: number, events: readonly NewEvent[]): Promise<Appended>;
@@ -67,6 +68,7 @@ export interface EventStore extends AsyncDisposable {
   subscribe(after: string, signal: AbortSignal): AsyncIterable<readonly RecordedEvent[]>;
   truncate(stream: string, before: number): Promise<void>;
   lag(after: string): Promise<Lag>;
+  end(): Promise<string>;
 }
 
 export class WrongExpectedRevision extends Error {
