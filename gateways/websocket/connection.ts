@@ -1,0 +1,176 @@
+import type { RawData, WebSocket } from 'ws';
+import type { Execute } from '../../commands/execute.ts';
+import type { ConversationId, UserId } from '../../domain/id.ts';
+import { isRejection } from '../../domain/rejection.ts';
+import { ClientFrame, type ErrorBody, type ServerFrame, closeCodes } from '../protocol.ts';
+import { errorBodyOf, invalidRequest } from '../rejections.ts';
+import type { Rooms, Seat } from './rooms.ts';
+
+export type Identity = { readonly userId: UserId; readonly deviceId: string; readonly expiresAt: number };
+
+export type ConnectionDeps = {
+  readonly rooms: Rooms;
+  readonly execute: Execute;
+  /** Checks an access token; throws an error with a code. */
+  readonly authenticate: (token: string) => Promise<Identity>;
+  /** The person's conversations, from views that hold everything delivered so far. */
+  readonly conversationsOf: (userId: UserId) => Promise<readonly ConversationId[]>;
+  readonly now: () => number;
+  readonly onError: (error: unknown) => void;
+};
+
+export const connectionLimits = {
+  helloMs: 10_000,
+  /** Commands of one socket that wait for their answer. */
+  commands: 256,
+  /** Bytes that a reader may be behind before its socket is closed. */
+  unreadBytes: 4 * 1024 * 1024,
+  /** How long a socket outlives its token, so that a fresh one can be sent. */
+  tokenGraceMs: 30_000,
+} as const;
+
+/** One socket, from its first frame to its end. */
+export const createConnection = (socket: WebSocket, correlationId: string, deps: ConnectionDeps) => {
+  const openedAt = deps.now();
+  let identity: Identity | undefined;
+  let seat: Seat | undefined;
+  let greeting = false;
+  let commands = 0;
+  let alive = true;
+
+  const write = (frame: Buffer | string) => {
+    if (socket.readyState !== socket.OPEN) return;
+    if (socket.bufferedAmount > connectionLimits.unreadBytes)
+      return end(closeCodes.tooSlow, 'too slow: read what you missed when you come back');
+    socket.send(frame, { binary: false });
+  };
+  const send = (frame: ServerFrame) => write(JSON.stringify(frame));
+  const refuse = (id: string | undefined, body: ErrorBody) =>
+    send({ type: 'error', ...(id !== undefined && { id }), ...body });
+  const end = (code: number, reason: string) => {
+    if (seat) deps.rooms.remove(seat);
+    socket.close(code, reason);
+  };
+
+  const hello = async (token: string) => {
+    let fresh: Identity;
+    try {
+      fresh = await deps.authenticate(token);
+    } catch (error) {
+      refuse(undefined, errorBodyOf(error));
+      return end(closeCodes.unauthorized, 'the token was refused');
+    }
+    if (identity && (fresh.userId !== identity.userId || fresh.deviceId !== identity.deviceId)) {
+      return end(closeCodes.unauthorized, 'a socket keeps its person and device');
+    }
+    identity = fresh;
+    const { userId, deviceId } = fresh;
+    const welcome = () => send({ type: 'welcome', version: 1, userId, deviceId, now: deps.now() });
+    if (seat || greeting) return seat && welcome();
+    greeting = true;
+    const mine: Seat = { userId, deviceId, send: write };
+    await deps.rooms.seat(mine, () => deps.conversationsOf(userId), welcome);
+    seat = mine;
+    if (socket.readyState !== socket.OPEN) deps.rooms.remove(mine);
+  };
+
+  const command = async ({ id, command: wish }: Extract<ClientFrame, { type: 'command' }>) => {
+    if (!identity || !seat)
+      return refuse(id, { code: 'unauthorized', message: 'say hello first', retry: false });
+    if (commands >= connectionLimits.commands) {
+      return refuse(id, {
+        code: 'overloaded',
+        message: `${commands} commands of this socket are waiting; await some`,
+        retry: true,
+      });
+    }
+    commands += 1;
+    try {
+      const answer = await deps.execute(
+        { id, by: identity.userId, meta: { correlationId, deviceId: identity.deviceId } },
+        wish,
+      );
+      if (isRejection(answer)) refuse(id, errorBodyOf(answer));
+      else send({ type: 'ack', id, ...answer });
+    } catch (error) {
+      const body = errorBodyOf(error);
+      if (body.code === 'internal') deps.onError(error);
+      refuse(id, body);
+    } finally {
+      commands -= 1;
+    }
+  };
+
+  const receive = async (data: RawData, binary: boolean) => {
+    const frame = binary || !Buffer.isBuffer(data) ? undefined : parse(data.toString());
+    if (frame === undefined)
+      return refuse(undefined, {
+        code: 'invalid_request',
+        message: 'a frame is one JSON object in a text message',
+        retry: false,
+      });
+    const parsed = ClientFrame.safeParse(frame);
+    if (!parsed.success) return refuse(idOf(frame), invalidRequest(parsed.error));
+    switch (parsed.data.type) {
+      case 'hello':
+        return hello(parsed.data.token);
+      case 'command':
+        return command(parsed.data);
+      case 'ping':
+        return send({ type: 'pong' });
+    }
+  };
+
+  socket.on('message', (data, binary) => {
+    alive = true;
+    receive(data, binary).catch((error: unknown) => {
+      deps.onError(error);
+      end(1011, 'internal error');
+    });
+  });
+  socket.on('pong', () => {
+    alive = true;
+  });
+  socket.on('error', () => socket.terminate());
+  socket.on('close', () => {
+    if (seat) deps.rooms.remove(seat);
+  });
+
+  return {
+    identity: () => identity,
+    /** Called every few seconds by the one wheel of all sockets; `beat` when it is time for a heartbeat. */
+    check(now: number, beat: boolean) {
+      if (!identity && now - openedAt > connectionLimits.helloMs)
+        return end(closeCodes.helloTimeout, 'no hello in time');
+      if (identity && now > identity.expiresAt + connectionLimits.tokenGraceMs) {
+        return end(closeCodes.unauthorized, 'the token expired; say hello with a fresh one in time');
+      }
+      if (!beat) return undefined;
+      if (!alive) return socket.terminate();
+      alive = false;
+      return socket.ping();
+    },
+    end,
+    bye: (reason: string, comeBackInMs: number) => send({ type: 'bye', reason, comeBackInMs }),
+    terminate: () => socket.terminate(),
+  };
+};
+
+export type Connection = ReturnType<typeof createConnection>;
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+};
+
+const idOf = (frame: unknown): string | undefined =>
+  typeof frame === 'object' &&
+  frame !== null &&
+  'id' in frame &&
+  typeof frame.id === 'string' &&
+  frame.id.length <= 100
+    ? frame.id
+    : undefined;
