@@ -1,0 +1,83 @@
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+
+/** Every setting: its name in the environment, what is allowed, its default, and what it does. */
+export const Settings = z.object({
+  PORT: port.default(8080).meta({ description: 'TCP port of HTTP and WebSocket; 0 takes a free one' }),
+  HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .meta({ description: 'Address to listen on; `0.0.0.0` for every network' }),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default('./data')
+    .meta({ description: 'Folder of everything that is kept; one process at a time' }),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({ description: 'Where people reach the site; for links. Default: the address listened on' }),
+  SIGN_UP: z
+    .enum(['open', 'invitation', 'closed'])
+    .default('open')
+    .meta({ description: 'Who may make an account. The first one is always allowed, and owns the site' }),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .meta({ description: 'Least severity that is logged' }),
+  TRUST_PROXY: z.stringbool().default(false).meta({
+    description: 'Take the client’s address from `X-Forwarded-For`: only behind a proxy that sets it',
+  }),
+  MAX_CONNECTIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(10_000)
+    .meta({ description: 'WebSocket connections; one more is answered 503' }),
+  STATE_CACHE_MB: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(128)
+    .meta({ description: 'Memory for the states of active conversations' }),
+});
+export type Settings = z.infer<typeof Settings>;
+
+/** Names the setting, what was found and what is allowed. */
+export class InvalidSettings extends Error {
+  readonly code = 'invalid_settings';
+}
+
+/** The settings of an environment. Nothing else reads it. Throws `InvalidSettings`. */
+export const readSettings = (env: Readonly<Record<string, string | undefined>>): Settings => {
+  const present = Object.fromEntries(
+    Object.keys(Settings.shape).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
+  );
+  const parsed = Settings.safeParse(present);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    return `${name} is ${JSON.stringify(present[name])}: ${issue.message}`;
+  });
+  throw new InvalidSettings(`${problems.join('\n')}\nThe README has a table of all settings.`);
+};
+
+/** The README's table, made from the schema that validates; a test keeps them equal. */
+export const settingsTable = (): string => {
+  const { properties } = z.toJSONSchema(Settings, { io: 'input', unrepresentable: 'any' }) as {
+    properties: Record<
+      string,
+      { default?: string | number | boolean; enum?: string[]; description?: string }
+    >;
+  };
+  const rows = Object.entries(properties).map(([name, property]) => {
+    const fallback = property.default === undefined ? '' : `\`${String(property.default)}\``;
+    const allowed = property.enum ? ` (${property.enum.map((value) => `\`${value}\``).join(', ')})` : '';
+    return `| \`${name}\` | ${fallback} | ${property.description ?? ''}${allowed} |`;
+  });
+  return ['| setting | default | what it does |', '|---|---|---|', ...rows].join('\n');
+};

@@ -1,0 +1,87 @@
+import type { Logger } from 'pino';
+import { type Conversations, createConversations } from '../commands/conversations.ts';
+import { createExecute } from '../commands/execute.ts';
+import { createHandle } from '../commands/handle.ts';
+import { type Timeline, createRecollection } from '../commands/recollection.ts';
+import { streamOf } from '../domain/id.ts';
+import { conversationMembers } from '../projections/conversation-members.ts';
+import { conversations } from '../projections/conversations.ts';
+import * as messages from '../projections/messages.ts';
+import { type Running, runProjections } from '../projections/run.ts';
+import { userConversations } from '../projections/user-conversations.ts';
+import type { Settings } from './config.ts';
+import { openDataDir } from './data-dir.ts';
+import { openDirectory } from './directory/open.ts';
+import { openEventStore } from './event-store/open.ts';
+import { createMetrics } from './metrics.ts';
+import { openTables } from './tables/open.ts';
+
+/** Everything behind the gateways, on the adapters that the settings name. Closing it ends what it started, in order. */
+export const openCore = async (settings: Pick<Settings, 'DATA_DIR' | 'STATE_CACHE_MB'>, log: Logger) => {
+  const closing: (() => PromiseLike<void>)[] = [];
+  const close = async () => {
+    for (const one of closing.splice(0).reverse()) await one();
+  };
+  const owned = <T extends AsyncDisposable>(resource: T): T => {
+    closing.push(() => resource[Symbol.asyncDispose]());
+    return resource;
+  };
+  try {
+    const metrics = createMetrics();
+    const { path: dataDir } = owned(openDataDir(settings.DATA_DIR));
+    const directory = owned(await openDirectory({ type: 'sqlite', dataDir }));
+    const tables = owned(openTables({ type: 'sqlite', dataDir }));
+    const store = owned(
+      await openEventStore(
+        { type: 'sqlite', dataDir },
+        {
+          observe: ({ appends, events, ms }) => {
+            metrics.appends.inc(appends);
+            metrics.commitEvents.observe(events);
+            metrics.commitSeconds.observe(ms / 1000);
+          },
+        },
+      ),
+    );
+    const running = owned(
+      await runProjections({
+        store,
+        tables,
+        projections: [conversations, messages.messages, userConversations, conversationMembers],
+        log,
+      }),
+    );
+    const timeline: Timeline = {
+      complete: async (conversationId, position, timeoutMs) =>
+        (await running.reached(position, timeoutMs)) &&
+        !running.isParked('messages', streamOf(conversationId)),
+      sentAs: (conversationId, key) => messages.sentAs(tables, conversationId, key),
+      message: async (conversationId, seq) => (await messages.byId(tables, conversationId, [seq]))[0],
+    };
+    const states: Conversations = createConversations(store, settings.STATE_CACHE_MB * 1024 * 1024);
+    const handle = createHandle({
+      store,
+      conversations: states,
+      recollection: createRecollection({ store, timeline }),
+      observe: (type, outcome) => metrics.commands.inc({ type, outcome }),
+    });
+    const execute = createExecute({ handle, people: directory.people, now: Date.now });
+    return {
+      dataDir,
+      log,
+      metrics,
+      directory,
+      tables,
+      store,
+      running,
+      handle,
+      execute,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+export type Core = Awaited<ReturnType<typeof openCore>>;

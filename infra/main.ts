@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { createInterface } from 'node:readline/promises';
+import closeWithGrace from 'close-with-grace';
+import { CommanderError } from 'commander';
+import { isRefused } from '../commands/account-rejection.ts';
+import { openAccounts } from '../commands/accounts.ts';
+import { addUser } from '../commands/add-user.ts';
+import { invite } from '../commands/invite.ts';
+import type { AddUserOptions, InviteOptions, ServeOptions } from '../gateways/cli/program.ts';
+import { createProgram } from '../gateways/cli/program.ts';
+import { type Settings, readSettings } from './config.ts';
+import { openCore } from './core.ts';
+import { prepareDemo } from './demo.ts';
+import { createLog } from './log.ts';
+import { readVersion, startServer } from './serve.ts';
+
+const DRAIN_MS = 10_000;
+const out = (line: string) => void process.stdout.write(`${line}\n`);
+
+/** `parlance …`: sets the process's exit code. */
+export const main = async (argv: readonly string[]): Promise<void> => {
+  const program = createProgram(await readVersion(), {
+    serve: (options) => serve(settings(), options),
+    demo,
+    addUser: add,
+    invite: makeInvitation,
+    importIrc: {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      open: async () => {
+        const core = await openCore(settings(), createLog('warn'));
+        return { ...core, people: core.directory.people, close: async () => core[Symbol.asyncDispose]() };
+      },
+    },
+  });
+  const settings = (fallback: Partial<Record<keyof Settings, string>> = {}): Settings => {
+    const { dataDir } = program.opts<{ dataDir?: string }>();
+    return readSettings({ ...fallback, ...process.env, ...(dataDir && { DATA_DIR: dataDir }) });
+  };
+
+  async function demo(options: ServeOptions): Promise<number> {
+    const chosen = settings({ DATA_DIR: './data/demo' });
+    const core = await openCore(chosen, createLog('warn'));
+    const people = await prepareDemo(core).finally(() => core[Symbol.asyncDispose]());
+    return serve(chosen, options, people);
+  }
+
+  async function add(username: string, { displayName, json, ...options }: AddUserOptions): Promise<number> {
+    const given = options.password ?? (process.stdin.isTTY ? undefined : await firstLine());
+    const password = given ?? randomBytes(12).toString('base64url');
+    if (password.length < 8) throw new Error('a password has at least 8 characters');
+    const core = await openCore(settings(), createLog('warn'));
+    try {
+      const user = await addUser(openAccounts(core.directory, Date.now), { username, displayName, password });
+      if (isRefused(user)) throw new Error(user.detail);
+      if (json) out(JSON.stringify({ ...user, ...(given === undefined && { password }) }));
+      else
+        out(
+          `${user.username} (${user.role}) was added.${given === undefined ? ` Password: ${password}` : ''}`,
+        );
+      return 0;
+    } finally {
+      await core[Symbol.asyncDispose]();
+    }
+  }
+
+  async function makeInvitation({ uses, days, json }: InviteOptions): Promise<number> {
+    const chosen = settings();
+    const core = await openCore(chosen, createLog('warn'));
+    try {
+      const owner = await core.directory.people.owner();
+      if (!owner) throw new Error('nobody owns the site yet, and the first account needs no invitation');
+      const made = await invite(openAccounts(core.directory, Date.now), {
+        by: owner.userId,
+        uses,
+        ms: days * 86_400_000,
+      });
+      if (isRefused(made)) throw new Error(made.detail);
+      const url = `${chosen.PUBLIC_URL ?? `http://localhost:${chosen.PORT}`}/?invitation=${made.code}`;
+      out(
+        json
+          ? JSON.stringify({ ...made, url })
+          : `${url}\nfor ${uses} ${uses === 1 ? 'person' : 'people'}, until ${new Date(made.expiresAt).toISOString()}`,
+      );
+      return 0;
+    } finally {
+      await core[Symbol.asyncDispose]();
+    }
+  }
+
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
+    if (argv.includes('--json')) out(JSON.stringify({ error: { code, message: reason } }));
+    process.stderr.write(`parlance: ${reason}\n`);
+    process.exitCode = 1;
+  }
+};
+
+/** Runs until a signal, or until the server can't go on. */
+const serve = async (
+  settings: Settings,
+  { json }: ServeOptions,
+  greeting: readonly string[] = [],
+): Promise<number> => {
+  const started = performance.now();
+  const server = await startServer(settings);
+  const claimed = (await server.core.directory.people.owner()) !== undefined;
+  if (json)
+    out(
+      JSON.stringify({
+        url: server.url,
+        pid: process.pid,
+        claimed,
+        ms: Math.round(performance.now() - started),
+      }),
+    );
+  else {
+    out(`Parlance is ready at ${server.url}`);
+    for (const line of greeting) out(line);
+    if (!claimed) out('Next: open it and sign up. The first account owns the site.');
+    else if (greeting.length === 0) out('Next: open it and sign in.');
+    out(`API: ${server.url}/docs   data: ${server.core.dataDir}   stop: Ctrl-C`);
+  }
+  return new Promise((resolve) => {
+    const grace = closeWithGrace({ delay: DRAIN_MS, logger: false }, async ({ err }) => {
+      if (err) server.core.log.fatal({ err }, 'stopping after an error');
+      await server.close();
+      resolve(err ? 1 : 0);
+    });
+    void server.failed.then((reason) => {
+      server.core.log.fatal({ err: reason }, 'can’t go on');
+      process.exitCode = 1;
+      void grace.close();
+    });
+  });
+};
+
+const firstLine = async (): Promise<string | undefined> => {
+  const lines = createInterface({ input: process.stdin });
+  for await (const line of lines) {
+    lines.close();
+    return line.trim() === '' ? undefined : line.trim();
+  }
+  return undefined;
+};

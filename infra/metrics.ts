@@ -1,0 +1,45 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The metrics of our own. All durations are seconds, as Prometheus wants them. */
+export const createMetrics = () => {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    registry,
+    commands: new Counter({
+      name: 'parlance_commands_total',
+      help: 'Commands by type and outcome (accepted, or the reason of the refusal)',
+      labelNames: ['type', 'outcome'],
+      registers,
+    }),
+    appends: new Counter({ name: 'parlance_appends_total', help: 'Appends that became durable', registers }),
+    commitEvents: new Histogram({
+      name: 'parlance_commit_events',
+      help: 'Events written by one commit, that is by one fsync',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096],
+      registers,
+    }),
+    commitSeconds: new Histogram({
+      name: 'parlance_commit_seconds',
+      help: 'Time of one commit',
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+      registers,
+    }),
+    deliveries: new Counter({
+      name: 'parlance_deliveries_total',
+      help: 'Frames with events handed to sockets',
+      registers,
+    }),
+    connections: (count: () => number) =>
+      new Gauge({
+        name: 'parlance_connections',
+        help: 'Open WebSocket connections',
+        registers,
+        collect() {
+          this.set(count());
+        },
+      }),
+  };
+};
+
+export type Metrics = ReturnType<typeof createMetrics>;
