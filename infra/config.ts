@@ -69,14 +69,13 @@ export const readSettings = (env: Readonly<Record<string, string | undefined>>):
 /** The README's table, made from the schema that validates; a test keeps them equal. */
 export const settingsTable = (): string => {
   const { properties } = z.toJSONSchema(Settings, { io: 'input', unrepresentable: 'any' }) as {
-    properties: Record<
-      string,
-      { default?: string | number | boolean; enum?: string[]; description?: string }
-    >;
+    properties: Record<string, { enum?: string[]; description?: string }>;
   };
+  const defaults = readSettings({});
   const rows = Object.entries(properties).map(([name, property]) => {
-    const fallback = property.default === undefined ? '' : `\`${String(property.default)}\``;
-    const allowed = property.enum ? ` (${property.enum.map((value) => `\`${value}\``).join(', ')})` : '';
+    const value = defaults[name as keyof Settings];
+    const fallback = value === undefined ? '' : `\`${value}\``;
+    const allowed = property.enum ? ` (${property.enum.map((one) => `\`${one}\``).join(', ')})` : '';
     return `| \`${name}\` | ${fallback} | ${property.description ?? ''}${allowed} |`;
   });
   return ['| setting | default | what it does |', '|---|---|---|', ...rows].join('\n');

@@ -12,7 +12,7 @@ import { type Settings, readSettings } from './config.ts';
 import { openCore } from './core.ts';
 import { prepareDemo } from './demo.ts';
 import { createLog } from './log.ts';
-import { readVersion, startServer } from './serve.ts';
+import { readVersion } from './root.ts';
 
 const DRAIN_MS = 10_000;
 const out = (line: string) => void process.stdout.write(`${line}\n`);
@@ -107,6 +107,8 @@ const serve = async (
   greeting: readonly string[] = [],
 ): Promise<number> => {
   const started = performance.now();
+  // Only here: the other commands need nothing of it, and start sooner without.
+  const { startServer } = await import('./serve.ts');
   const server = await startServer(settings);
   const claimed = (await server.core.directory.people.owner()) !== undefined;
   if (json)

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { openAccounts } from '../commands/accounts.ts';
@@ -14,14 +13,9 @@ import * as userConversations from '../projections/user-conversations.ts';
 import type { Settings } from './config.ts';
 import { type Core, openCore } from './core.ts';
 import { createLog } from './log.ts';
-import { root } from './root.ts';
+import { readVersion, root } from './root.ts';
 
 const webRoot = join(root, 'dist', 'web');
-
-export const readVersion = async (): Promise<string> => {
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  return version;
-};
 
 /** Views may take this long to catch up with what a socket that arrives must see. */
 const ARRIVAL_MS = 10_000;
