@@ -7,7 +7,7 @@ import { streamOf } from '../domain/id.ts';
 import { conversationMembers } from '../projections/conversation-members.ts';
 import { conversations } from '../projections/conversations.ts';
 import * as messages from '../projections/messages.ts';
-import { type Running, runProjections } from '../projections/run.ts';
+import { runProjections } from '../projections/run.ts';
 import { userConversations } from '../projections/user-conversations.ts';
 import type { Settings } from './config.ts';
 import { openDataDir } from './data-dir.ts';
@@ -44,7 +44,7 @@ export const openCore = async (settings: Pick<Settings, 'DATA_DIR' | 'STATE_CACH
       ),
     );
     const running = owned(
-      await runProjections({
+      runProjections({
         store,
         tables,
         projections: [conversations, messages.messages, userConversations, conversationMembers],

@@ -59,7 +59,7 @@ export const startServer = async (settings: Settings): Promise<Server> => {
     if (!stop.signal.aborted) fail(new Error('delivery ended'));
   });
 
-  const http = await createHttpServer({
+  const http = createHttpServer({
     execute,
     accounts,
     directory,

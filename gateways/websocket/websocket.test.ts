@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Socket, openSocket, request, signUp } from '../../infra/testing/client.ts';
 import { type Parlance, startParlance } from '../../infra/testing/start.ts';
-import type { Session } from '../protocol.ts';
+import type { Command, Session } from '../protocol.ts';
 import { connectionLimits } from './connection.ts';
 
 let parlance: Parlance;
@@ -26,8 +26,12 @@ const arrive = async (session: Session): Promise<Socket> => {
   return socket;
 };
 const text = (line: string) => ({ kind: 'text', text: line }) as const;
-const say = (conversationId: string, line: string) =>
-  ({ type: 'SendMessage', conversationId, content: text(line), mentions: [] }) as const;
+const say = (conversationId: string, line: string): Command => ({
+  type: 'SendMessage',
+  conversationId,
+  content: text(line),
+  mentions: [],
+});
 let count = 0;
 const id = () => `t${(count += 1)}`;
 const founded = async (socket: Socket, members: Session[]) => {
@@ -110,8 +114,14 @@ describe('a socket', () => {
     if (direct.type !== 'ack') throw new Error(direct.code);
     await c.event(direct.conversationId, 0);
     const heard = c.events().filter(({ conversationId }) => conversationId === group);
-    const since = heard.findIndex(({ event }) => event.type === 'MemberJoined' && event.userId === cat.user.userId);
-    expect(heard.slice(since).map(({ event }) => event.type)).toEqual(['MemberJoined', 'MessageSent', 'MemberRemoved']);
+    const since = heard.findIndex(
+      ({ event }) => event.type === 'MemberJoined' && event.userId === cat.user.userId,
+    );
+    expect(heard.slice(since).map(({ event }) => event.type)).toEqual([
+      'MemberJoined',
+      'MessageSent',
+      'MemberRemoved',
+    ]);
     expect(await c.ask(id(), say(group, 'still here'))).toMatchObject({
       type: 'error',
       code: 'conversation_not_found',
@@ -123,12 +133,13 @@ describe('a socket', () => {
     const [a, c] = [await arrive(ann), await arrive(cat)];
     const group = await founded(a, [ben]);
     await a.ask(id(), say(group, 'private'));
-    for (const command of [
+    const commands: Command[] = [
       say(group, 'hi'),
       { type: 'LeaveConversation', conversationId: group },
       { type: 'PinMessage', conversationId: group, seq: 3 },
       { type: 'AddMembers', conversationId: group, userIds: [cat.user.userId] },
-    ] as const) {
+    ];
+    for (const command of commands) {
       expect(await c.ask(id(), command)).toMatchObject({ type: 'error', code: 'conversation_not_found' });
     }
     expect(c.events()).toEqual([]);
@@ -200,10 +211,8 @@ describe('bad input', () => {
   it('such as a binary frame is answered with a code', async () => {
     const a = await arrive(ann);
     a.socket.send(Buffer.from('{"type":"ping"}'));
-    await a.until(
-      () => a.frames.find((frame) => frame.type === 'error' && frame.code === 'invalid_request'),
-      'error',
-    );
+    const answer = await a.until(() => a.frames.find(({ type }) => type === 'error'), 'error');
+    expect(answer).toMatchObject({ code: 'invalid_request' });
     await a.close();
   });
 
