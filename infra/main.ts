@@ -41,7 +41,12 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   async function demo(options: ServeOptions): Promise<number> {
     const chosen = settings({ DATA_DIR: './data/demo' });
     const core = await openCore(chosen, createLog('warn'));
-    const people = await prepareDemo(core).finally(() => core[Symbol.asyncDispose]());
+    let people: readonly string[];
+    try {
+      people = await prepareDemo(core);
+    } finally {
+      await core[Symbol.asyncDispose]();
+    }
     return serve(chosen, options, people);
   }
 
@@ -136,7 +141,7 @@ const serve = async (
     void server.failed.then((reason) => {
       server.core.log.fatal({ err: reason }, 'can’t go on');
       process.exitCode = 1;
-      void grace.close();
+      grace.close();
     });
   });
 };

@@ -94,7 +94,7 @@ export const startServer = async (settings: Settings): Promise<Server> => {
     },
     onError: (error) => log.error({ err: error }, 'websocket: internal error'),
   });
-  metrics.connections(sockets.connections);
+  metrics.connections(() => sockets.connections());
   accounts.devices.onRevoked((deviceId) => sockets.endDevice(deviceId));
 
   const close = async () => {
