@@ -29,7 +29,7 @@ export const CommandId = z
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
 
 /** What people say isn't blank; what was imported may be. */
-const NewContent = Content.refine(({ text }) => text.trim() !== '', {
+export const NewContent = Content.refine(({ text }) => text.trim() !== '', {
   path: ['text'],
   message: 'must not be blank',
 });

@@ -1,0 +1,34 @@
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Accounts } from '../../commands/accounts.ts';
+import type { Execute } from '../../commands/execute.ts';
+import type { Directory } from '../../domain/ports/directory.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import type { Tables } from '../../domain/ports/tables.ts';
+import type { Running } from '../../projections/run.ts';
+
+export type HttpDeps = {
+  readonly execute: Execute;
+  readonly accounts: Accounts;
+  readonly directory: Directory;
+  readonly tables: Tables;
+  readonly running: Pick<Running, 'seen' | 'state'>;
+  readonly store: EventStore;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly settings: HttpSettings;
+  readonly now: () => number;
+};
+
+/**
+ * `webRoot` is the folder of the built web client; without one there is none. `waitMs` is how long an answer waits for the
+ * views (2000).
+ */
+export type HttpSettings = {
+  readonly version: string;
+  readonly signUp: 'open' | 'invitation' | 'closed';
+  readonly publicUrl?: string | undefined;
+  readonly trustProxy: boolean;
+  readonly webRoot?: string | undefined;
+  readonly waitMs?: number;
+};

@@ -1,0 +1,96 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openAccounts } from '../../commands/accounts.ts';
+import type { App } from '../../gateways/http/app.ts';
+import type { HttpSettings } from '../../gateways/http/deps.ts';
+import { createHttpServer } from '../../gateways/http/server.ts';
+import type { Session } from '../../gateways/protocol.ts';
+import { openCore } from '../core.ts';
+import { createLog } from '../log.ts';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+type Asked = { token?: string; body?: unknown; headers?: Record<string, string>; payload?: string };
+
+/** Asks without a port. The answer’s shape is what each test is about. */
+export const asking =
+  (app: App) =>
+  async (method: Method, url: string, { token, body, headers = {}, payload }: Asked = {}) => {
+    const text = payload ?? (body === undefined ? undefined : JSON.stringify(body));
+    const answer = await app.inject({
+      method,
+      url,
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(text !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(text !== undefined && { payload: text }),
+    });
+    const json = String(answer.headers['content-type']).includes('json');
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      text: answer.body,
+      body: json ? answer.json() : undefined,
+    };
+  };
+
+/** The HTTP gateway on the embedded adapters, without a port, with a clock that can be moved and cheap passwords. */
+export const startHttp = async (given: Partial<HttpSettings> = {}) => {
+  const folder = await mkdtemp(join(tmpdir(), 'parlance-http-'));
+  const log = createLog('silent');
+  const core = await openCore({ DATA_DIR: folder, STATE_CACHE_MB: 16 }, log);
+  const settings: HttpSettings = {
+    version: '0.0.0',
+    signUp: 'open',
+    trustProxy: false,
+    waitMs: 15_000,
+    ...given,
+  };
+  const clock = { skewMs: 0 };
+  const now = () => Date.now() + clock.skewMs;
+  const accounts = openAccounts(core.directory, now, {
+    signUp: settings.signUp,
+    passwords: { memoryKiB: 64, passes: 1, inFlight: 2, waiting: 64 },
+  });
+  const { execute, directory, tables, running, store, metrics } = core;
+  const deps = {
+    execute,
+    accounts,
+    directory,
+    tables,
+    running,
+    store,
+    log,
+    registry: metrics.registry,
+    settings,
+    now,
+  };
+  const app = createHttpServer(deps);
+  await app.ready();
+
+  const ask = asking(app);
+
+  return {
+    app,
+    accounts,
+    core,
+    deps,
+    clock,
+    ask,
+    signUp: async (username: string): Promise<Session> =>
+      (
+        await ask('POST', '/v1/accounts', {
+          body: { username, password: 'correct horse', deviceName: 'test' },
+        })
+      ).body,
+    close: async () => {
+      await app.close();
+      await core[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+export type Http = Awaited<ReturnType<typeof startHttp>>;
