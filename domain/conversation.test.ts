@@ -325,6 +325,15 @@ describe('messages', () => {
       .when(ask(ann, { type: 'AddReaction', seq: message, emoji: 'e3' }))
       .emits({ emoji: 'e3' });
   });
+  it(`get at most ${limits.reactions} reactions of all people together`, () => {
+    const full = Array.from(
+      { length: limits.reactions },
+      (_, n) => ({ type: 'ReactionAdded', by: person(n), at, seq: message, emoji: '👍' }) as const,
+    );
+    given([...talk, ...full])
+      .when(ask(ann, { type: 'AddReaction', seq: message, emoji: '🎉' }))
+      .refuses('too_many_reactions');
+  });
   it(`are pinned once, at most ${limits.pins} of them, and not after a redaction`, () => {
     const pinned: ConversationEvent[] = [...talk, { type: 'MessagePinned', by: ann, at, seq: message }];
     given(talk)

@@ -1,6 +1,12 @@
 import type { CommandOf, ConversationCommand } from './conversation-command.ts';
 import type { Content, ConversationEvent, Role } from './conversation-event.ts';
-import { type ConversationState, known, sendKey, sentBefore } from './conversation-state.ts';
+import {
+  type ConversationState,
+  type MessageState,
+  known,
+  sendKey,
+  sentBefore,
+} from './conversation-state.ts';
 import { SYSTEM, type Seq, type UserId } from './id.ts';
 import { limits } from './limits.ts';
 import { type Rejection, reject } from './rejection.ts';
@@ -235,6 +241,9 @@ const onMessage = (state: ConversationState, command: OnMessage, role: Role): De
       if (!people && message.reactions.size >= limits.emoji) {
         return reject('too_many_reactions', `a message has at most ${limits.emoji} different reactions`);
       }
+      if (countOf(message) >= limits.reactions) {
+        return reject('too_many_reactions', `a message has at most ${limits.reactions} reactions`);
+      }
       return { events: [{ type: 'ReactionAdded', by, at, seq, emoji: command.emoji }] };
     }
     case 'PinMessage':
@@ -244,3 +253,6 @@ const onMessage = (state: ConversationState, command: OnMessage, role: Role): De
       return { events: [{ type: 'MessagePinned', by, at, seq }] };
   }
 };
+
+const countOf = ({ reactions }: MessageState): number =>
+  [...reactions.values()].reduce((sum, people) => sum + people.size, 0);

@@ -16,6 +16,8 @@ export const limits = {
   pins: 100,
   /** Different emoji on one message. */
   emoji: 20,
+  /** Reactions on one message, of all people together: a row of a view has 400 KiB at the most. */
+  reactions: 5000,
   /** People mentioned by one message. */
   mentions: 100,
   /** Characters of a client's id of a command. */

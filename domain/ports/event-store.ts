@@ -86,8 +86,10 @@ export class WrongExpectedRevision extends Error {
 
 export class EventIdReused extends Error {
   readonly code = 'event_id_reused';
+  readonly id: string;
   constructor(stream: string, id: string) {
     super(`stream ${stream} already holds event ${id} at another revision`);
+    this.id = id;
   }
 }
 

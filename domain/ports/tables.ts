@@ -1,7 +1,7 @@
 /** A value that JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** Both parts are non-empty strings; `sk` orders the items of a partition by code unit. */
+/** Both parts are non-empty strings; `sk` orders the items of a partition by its bytes of UTF-8. */
 export type Key = { readonly pk: string; readonly sk: string };
 
 /** `revision` says from which event of its conversation the item was last written. */
@@ -54,7 +54,7 @@ export const tableLimits = {
  *       (1000); `next` is there exactly when more may follow.
  * - T4  `write` applies the changes of one item in the order given, each by its rule (see `Change`); changes of different
  *       items in any order. When it resolves all have been applied; when it throws, any part of them may have been.
- * - T5  Applying the same changes again, or a prefix of them, changes nothing.
+ * - T5  Applying the same changes again, or a prefix of them, changes nothing, provided the revisions of each item don't fall.
  * - T6  `swap` writes an item only if the stored one has exactly the revision `expected` (undefined: only if absent) and
  *       says whether it did: compare-and-set, for checkpoints and leases.
  * - T7  Attributes come back as they were given. An item over 400 KiB, a page, write or get over its limit, an empty

@@ -1,0 +1,88 @@
+import type { ConversationId, Seq, Timestamp, UserId } from '../domain/id.ts';
+import { type Change, type Item, sortable, type Tables } from '../domain/ports/tables.ts';
+import type { Projection, Sequenced } from './projection.ts';
+
+/**
+ * What a list of conversations shows. pk = conversationId, sk = 'conversation': kind, title?, topic?, people?, createdAt,
+ * createdBy, lastSeq (of any event), lastActivityAt (of a message, or of the creation), lastMessageSeq?, and the set
+ * `pins` of sortable seqs.
+ */
+export const conversations: Projection = {
+  name: 'conversations',
+  apply: (sequenced) => [changeOf(sequenced)],
+};
+
+const keyOf = (conversationId: ConversationId) => ({ pk: conversationId, sk: 'conversation' });
+
+const changeOf = ({ conversationId, seq, event }: Sequenced): Change => {
+  const key = keyOf(conversationId);
+  const update = {
+    op: 'update',
+    table: conversations.name,
+    key,
+    revision: seq,
+    set: { lastSeq: seq },
+  } as const;
+  switch (event.type) {
+    case 'ConversationCreated': {
+      const { at, by, kind, title, topic, people } = event;
+      const named = { ...(title && { title }), ...(topic && { topic }), ...(people && { people }) };
+      const item = {
+        ...key,
+        revision: seq,
+        kind,
+        ...named,
+        createdAt: at,
+        createdBy: by,
+        lastSeq: seq,
+        lastActivityAt: at,
+      };
+      return { op: 'put', table: conversations.name, item };
+    }
+    case 'ConversationRenamed':
+      return { ...update, set: { lastSeq: seq, title: event.title } };
+    case 'TopicChanged':
+      return event.topic
+        ? { ...update, set: { lastSeq: seq, topic: event.topic } }
+        : { ...update, remove: ['topic'] };
+    case 'MessageSent':
+      return { ...update, set: { lastSeq: seq, lastActivityAt: event.at, lastMessageSeq: seq } };
+    case 'MessagePinned':
+      return { ...update, include: { pins: sortable(event.seq) } };
+    case 'MessageUnpinned':
+    case 'MessageRedacted':
+      return { ...update, exclude: { pins: sortable(event.seq) } };
+    default:
+      return update;
+  }
+};
+
+export type Conversation = {
+  conversationId: ConversationId;
+  kind: 'direct' | 'group';
+  title?: string;
+  topic?: string;
+  people?: UserId[];
+  createdAt: Timestamp;
+  createdBy: UserId;
+  lastSeq: Seq;
+  lastActivityAt: Timestamp;
+  lastMessageSeq?: Seq;
+  /** Oldest message first. */
+  pins: Seq[];
+};
+
+/** In the order of the ids; undefined where there is no such conversation. At most 10,000. */
+export const get = async (
+  tables: Tables,
+  ids: readonly ConversationId[],
+): Promise<(Conversation | undefined)[]> => {
+  const items = await tables.get(conversations.name, ids.map(keyOf));
+  return items.map((item) => item && viewOf(item));
+};
+
+const viewOf = ({ pk, sk: _sk, revision: _revision, pins, ...attributes }: Item): Conversation => ({
+  ...(attributes as Omit<Conversation, 'conversationId' | 'pins'>),
+  conversationId: pk,
+  pins: ((pins ?? []) as string[]).map(Number),
+});
