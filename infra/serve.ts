@@ -108,7 +108,7 @@ export const startServer = async (settings: Settings): Promise<Server> => {
     await http.listen({ port: settings.PORT, host: settings.HOST });
   } catch (error) {
     await close();
-    throw error;
+    throw friendly(error, settings);
   }
   const { port } = http.server.address() as AddressInfo;
   const host =
@@ -116,4 +116,15 @@ export const startServer = async (settings: Settings): Promise<Server> => {
       ? 'localhost'
       : settings.HOST;
   return { url: settings.PUBLIC_URL ?? `http://${host}:${port}`, core, accounts, failed, close };
+};
+
+const friendly = (error: unknown, { HOST, PORT }: Settings): unknown => {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE')
+    return new Error(`port ${PORT} of ${HOST} is taken by another program: set PORT to another one`);
+  if (code === 'EACCES')
+    return new Error(`port ${PORT} needs more rights than this process has: set PORT to one above 1023`);
+  if (code === 'EADDRNOTAVAIL')
+    return new Error(`this machine has no address ${HOST}: set HOST to one of its own`);
+  return error;
 };
