@@ -68,6 +68,15 @@ export const conversationCodec: Codec<ConversationEvent> = createCodec(Conversat
 /** What is known about how an event came to be, beside the event: for tracing and audit. */
 export type Meta = { readonly correlationId?: string; readonly deviceId?: string };
 
-export const encodeMeta = (meta: Meta): Uint8Array => encoder.encode(JSON.stringify(meta));
+/** One object that goes with many events, as that of a connection does, is encoded once. */
+export const encodeMeta = (meta: Meta): Uint8Array => {
+  const known = encodedMeta.get(meta);
+  if (known) return known;
+  const bytes = encoder.encode(JSON.stringify(meta));
+  encodedMeta.set(meta, bytes);
+  return bytes;
+};
+const encodedMeta = new WeakMap<Meta, Uint8Array>();
+
 export const decodeMeta = (meta: Uint8Array): Meta =>
   meta.length === 0 ? {} : (JSON.parse(decoder.decode(meta)) as Meta);

@@ -70,7 +70,7 @@ const expected = async (ids: readonly string[], position: string) => {
   await using tables = await temporaryTables();
   await using running = run(tables);
   expect(await running.reached(position, SOON)).toBe(true);
-  return contents(tables, ids, cast);
+  return await contents(tables, ids, cast);
 };
 
 const sampleOf = (seed: number, conversationCount: number) =>

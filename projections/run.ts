@@ -50,6 +50,8 @@ export type RunOptions = {
 
 /** Events that are applied at once: the process answers nobody meanwhile, about 5 ms. */
 const BATCH = 128;
+/** Live events are gathered for so long: a batch costs as much as several events. */
+const PACE_MS = 5;
 
 export const runProjections = (options: RunOptions): Running => {
   const { store, tables, projections, log, observe, retryMs = { first: 50, most: 5000 } } = options;
@@ -127,7 +129,10 @@ export const runProjections = (options: RunOptions): Running => {
         await apply(batch);
         observe?.(batch.length, performance.now() - began);
         recovered();
-        await setImmediate();
+        const rest = batch.length < BATCH ? PACE_MS - (performance.now() - began) : 0;
+        await (rest > 1
+          ? setTimeout(rest, undefined, { signal: abort.signal }).catch(() => {})
+          : setImmediate());
       }
       if (abort.signal.aborted) return;
     }

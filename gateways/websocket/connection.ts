@@ -1,9 +1,11 @@
 import type { RawData, WebSocket } from 'ws';
 import type { Execute } from '../../commands/execute.ts';
+import type { Meta } from '../../domain/codec.ts';
 import type { ConversationId, UserId } from '../../domain/id.ts';
 import { isRejection } from '../../domain/rejection.ts';
 import { ClientFrame, type ErrorBody, type ServerFrame, closeCodes } from '../protocol.ts';
 import { errorBodyOf, invalidRequest } from '../rejections.ts';
+import { type Outbox, textFrame } from './outbox.ts';
 import type { Rooms, Seat } from './rooms.ts';
 
 export type Identity = { readonly userId: UserId; readonly deviceId: string; readonly expiresAt: number };
@@ -30,25 +32,33 @@ export const connectionLimits = {
 } as const;
 
 /** One socket, from its first frame to its end. */
-export const createConnection = (socket: WebSocket, correlationId: string, deps: ConnectionDeps) => {
+export const createConnection = (
+  socket: WebSocket,
+  outbox: Outbox,
+  correlationId: string,
+  deps: ConnectionDeps,
+) => {
   const openedAt = deps.now();
   let identity: Identity | undefined;
+  let meta: Meta | undefined;
   let seat: Seat | undefined;
   let greeting = false;
   let commands = 0;
   let alive = true;
 
-  const write = (frame: Buffer | string) => {
+  const write = (frame: Buffer) => {
     if (socket.readyState !== socket.OPEN) return;
-    if (socket.bufferedAmount > connectionLimits.unreadBytes)
+    if (outbox.unread > connectionLimits.unreadBytes) {
       return end(closeCodes.tooSlow, 'too slow: read what you missed when you come back');
-    socket.send(frame, { binary: false });
+    }
+    outbox.put(frame);
   };
-  const send = (frame: ServerFrame) => write(JSON.stringify(frame));
+  const send = (frame: ServerFrame) => write(textFrame(JSON.stringify(frame)));
   const refuse = (id: string | undefined, body: ErrorBody) =>
     send({ type: 'error', ...(id !== undefined && { id }), ...body });
   const end = (code: number, reason: string) => {
     if (seat) deps.rooms.remove(seat);
+    outbox.flush();
     socket.close(code, reason);
   };
 
@@ -64,6 +74,7 @@ export const createConnection = (socket: WebSocket, correlationId: string, deps:
       return end(closeCodes.unauthorized, 'a socket keeps its person and device');
     }
     identity = fresh;
+    meta ??= { correlationId, deviceId: fresh.deviceId };
     const { userId, deviceId } = fresh;
     const welcome = () => send({ type: 'welcome', version: 1, userId, deviceId, now: deps.now() });
     if (seat || greeting) return seat && welcome();
@@ -86,10 +97,7 @@ export const createConnection = (socket: WebSocket, correlationId: string, deps:
     }
     commands += 1;
     try {
-      const answer = await deps.execute(
-        { id, by: identity.userId, meta: { correlationId, deviceId: identity.deviceId } },
-        wish,
-      );
+      const answer = await deps.execute({ id, by: identity.userId, ...(meta && { meta }) }, wish);
       if (isRejection(answer)) refuse(id, errorBodyOf(answer));
       else send({ type: 'ack', id, ...answer });
     } catch (error) {

@@ -3,6 +3,7 @@ import type { ConversationEvent } from '../../domain/conversation-event.ts';
 import { type ConversationId, type UserId, conversationOf } from '../../domain/id.ts';
 import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
 import type { SequencedEvent, ServerFrame } from '../protocol.ts';
+import { textFrame } from './outbox.ts';
 import type { Rooms } from './rooms.ts';
 
 export type Delivery = {
@@ -29,9 +30,7 @@ export const deliver = (deps: {
   const flush = (conversationId: ConversationId, events: SequencedEvent[]) => {
     const room = rooms.in(conversationId);
     if (events.length === 0 || room.size === 0) return;
-    const frame = Buffer.from(
-      JSON.stringify({ type: 'events', conversationId, events } satisfies ServerFrame),
-    );
+    const frame = textFrame(JSON.stringify({ type: 'events', conversationId, events } satisfies ServerFrame));
     for (const seat of room) seat.send(frame);
     deps.observe?.(room.size);
   };

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { MAX_FRAME_BYTES } from '../protocol.ts';
+import { createOutboxes } from './outbox.ts';
 import { type Connection, type ConnectionDeps, createConnection } from './connection.ts';
 
 const TURN_MS = 5_000;
@@ -28,6 +29,7 @@ export const createSocketServer = (
     maxPayload: MAX_FRAME_BYTES,
     clientTracking: false,
   });
+  const outboxFor = createOutboxes();
   const connections = new Set<Connection>();
   let draining = false;
   let turn = 0;
@@ -41,7 +43,7 @@ export const createSocketServer = (
     if (origin !== undefined && host !== undefined && hostOf(origin) !== host)
       return refuse(socket, '403 Forbidden');
     return server.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = createConnection(webSocket, randomUUID(), deps);
+      const connection = createConnection(webSocket, outboxFor(socket), randomUUID(), deps);
       connections.add(connection);
       webSocket.on('close', () => connections.delete(connection));
     });
