@@ -1,0 +1,130 @@
+import { batch, computed, signal } from '@preact/signals';
+import type { ConversationSummary, SequencedEvent } from '../protocol.ts';
+import { api } from './api.ts';
+import { type Conversation, catchUp, createConversation, load, loadDetail, receive } from './conversation.ts';
+import { confirm, pending } from './pending.ts';
+import { go, route } from './route.ts';
+import { session } from './session.ts';
+import type { Status } from './socket.ts';
+import { foldSummary } from './summary.ts';
+import { toast } from './toast.ts';
+import type { ConversationId } from './types.ts';
+
+export const me = computed(() => session.value?.user.userId ?? '');
+export const status = signal<Status>('connecting');
+
+/** undefined until the list was read. */
+export const summaries = signal<ReadonlyMap<ConversationId, ConversationSummary> | undefined>(undefined);
+
+export const list = computed(() =>
+  [...(summaries.value?.values() ?? [])].toSorted((a, b) => b.lastActivityAt - a.lastActivityAt),
+);
+
+/** Whether you may take away what others said, and lift bans. */
+export const mayModerate = (id: ConversationId): boolean => {
+  const summary = summaries.value?.get(id);
+  return summary?.kind === 'group' && summary.role !== 'member';
+};
+
+/** Timelines of this many conversations stay at hand. */
+const KEPT = 8;
+const opened = new Map<ConversationId, Conversation>();
+
+export const conversationOf = (id: ConversationId): Conversation => {
+  const found = opened.get(id) ?? createConversation(id);
+  opened.delete(id);
+  opened.set(id, found);
+  for (const oldest of opened.keys()) {
+    if (opened.size <= KEPT) break;
+    opened.delete(oldest);
+  }
+  return found;
+};
+
+/** Reads what is shown of a conversation, unless it is here already. */
+export const open = (id: ConversationId): void => {
+  const conversation = conversationOf(id);
+  if (!conversation.timeline.peek()) void load(conversation);
+  if (!conversation.detail.peek()) void loadDetail(conversation);
+};
+
+/** Events that came while the list was on its way, which may be older. */
+let meanwhile: { readonly id: ConversationId; readonly events: readonly SequencedEvent[] }[] | undefined;
+
+const loadList = async (): Promise<void> => {
+  meanwhile ??= [];
+  const { conversations } = await api.conversations();
+  const came = meanwhile;
+  meanwhile = undefined;
+  batch(() => {
+    summaries.value = new Map(conversations.map((summary) => [summary.conversationId, summary]));
+    for (const { id, events } of came) summarise(id, events);
+  });
+};
+
+/** After every (re)connection: what happened meanwhile. */
+export const resume = async (): Promise<void> => {
+  await Promise.all([
+    loadList().catch((error: unknown) => toast(error)),
+    ...[...opened.values()].map((conversation) => {
+      if (conversation.timeline.peek()) return catchUp(conversation);
+      return Promise.all([load(conversation), loadDetail(conversation)]);
+    }),
+  ]);
+};
+
+/** Live events of one conversation. */
+export const onEvents = (id: ConversationId, events: readonly SequencedEvent[]): void => {
+  meanwhile?.push({ id, events });
+  batch(() => {
+    summarise(id, events);
+    const conversation = opened.get(id);
+    if (conversation) receive(conversation, events);
+    confirm(events);
+  });
+};
+
+const summarise = (id: ConversationId, events: readonly SequencedEvent[]) => {
+  const known = summaries.peek();
+  if (!known) return;
+  let summary = known.get(id);
+  if (!summary) return void readSummary(id, events);
+  for (const entry of events) {
+    const next = foldSummary(summary, entry, me.peek());
+    if (next === 'gap') return void readSummary(id, events);
+    if (!next) return forget(id, summary.title);
+    summary = next;
+  }
+  if (summary !== known.get(id)) summaries.value = new Map(known).set(id, summary);
+};
+
+const readSummary = async (id: ConversationId, events: readonly SequencedEvent[]) => {
+  const detail = await api.conversation(id, events.at(-1)?.seq).catch(() => undefined);
+  const known = summaries.peek();
+  if (!detail || !known) return;
+  const { members: _members, pins: _pins, ...summary } = detail;
+  const mine = known.get(id);
+  if (mine && mine.lastSeq >= summary.lastSeq) return;
+  summaries.value = new Map(known).set(id, summary);
+};
+
+/** You are no longer in this conversation. */
+const forget = (id: ConversationId, title: string | undefined) => {
+  const rest = new Map(summaries.peek());
+  rest.delete(id);
+  summaries.value = rest;
+  opened.delete(id);
+  if (route.peek() !== id) return;
+  go(undefined);
+  toast(`You are no longer in ${title ?? 'this conversation'}.`);
+};
+
+/** Nothing of one person may be left for the next. */
+export const clearStore = (): void => {
+  meanwhile = undefined;
+  batch(() => {
+    summaries.value = undefined;
+    opened.clear();
+    pending.value = [];
+  });
+};
