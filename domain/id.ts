@@ -1,12 +1,12 @@
 import { z } from 'zod';
 
 /** 26 characters of Crockford's base 32, as in https://github.com/ulid/spec. People, devices and conversations have one. */
-export const Ulid = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'must be a ULID');
+export const Ulid = () => z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'must be a ULID');
 
-export const UserId = Ulid;
+export const UserId = Ulid();
 export type UserId = z.infer<typeof UserId>;
 
-export const ConversationId = Ulid;
+export const ConversationId = Ulid();
 export type ConversationId = z.infer<typeof ConversationId>;
 
 /**

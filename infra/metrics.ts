@@ -41,5 +41,3 @@ export const createMetrics = () => {
       }),
   };
 };
-
-export type Metrics = ReturnType<typeof createMetrics>;

@@ -144,7 +144,7 @@ export const deviceRoutes =
       {
         schema: {
           ...guarded('Sign a device out', tags, { 204: done }, ['device_not_found']),
-          params: z.object({ deviceId: Ulid }),
+          params: z.object({ deviceId: Ulid() }),
         },
       },
       async (request, reply) => {
