@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { conversationCodec } from '../domain/codec.ts';
 import { type ConversationState, evolve, forget, initial } from '../domain/conversation-state.ts';
@@ -39,6 +40,7 @@ const load = async (store: EventStore, conversationId: ConversationId): Promise<
     const last = page.at(-1);
     if (last) committed(conversation, last);
     if (page.length < eventLimits.pageEvents) return conversation;
+    await nextTurn(); // others get their turn between the pages of a long conversation
   }
 };
 

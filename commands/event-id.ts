@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ConversationCommand } from '../domain/conversation-command.ts';
 
 /**
  * The id of the `index`-th event of a command: a UUID (RFC 9562, version 8) made of SHA-256. The same request gives the
@@ -11,4 +12,18 @@ export const eventId = (conversationId: string, by: string, commandId: string, i
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+};
+
+/**
+ * A message is known by its sender's id for it, and sent once whatever it says. Of anything else, the same id with another
+ * wish is another request.
+ */
+export const eventIdOf = (
+  conversationId: string,
+  { at: _, by, id, ...wish }: ConversationCommand,
+  index: number,
+): string => {
+  if (wish.type === 'SendMessage') return eventId(conversationId, by, id, index);
+  const parts = Object.entries(wish).sort(([a], [b]) => (a < b ? -1 : 1));
+  return eventId(conversationId, by, JSON.stringify([id, Object.fromEntries(parts)]), index);
 };

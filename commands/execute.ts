@@ -19,14 +19,34 @@ export type Asker = { readonly id: string; readonly by: UserId; readonly meta?: 
 export type Execute = (asker: Asker, wish: Wish) => Promise<Acknowledgement | Rejection>;
 
 /** Carries out what people ask for: names the conversation, makes sure that new people exist, and hands the command on. */
-export const createExecute =
-  (deps: { handle: Handle; people: People; now: () => number }): Execute =>
-  async ({ id, by, meta }, wish) => {
-    const stranger = await unknown(deps.people, newPeople(wish));
-    if (stranger) return reject('user_not_found', `there is no account ${stranger}`);
+export const createExecute = (deps: { handle: Handle; people: People; now: () => number }): Execute => {
+  // Looking people up takes a while: what comes later for the same conversation waits, so that it overtakes nothing.
+  const last = new Map<ConversationId, Promise<unknown>>();
+
+  return async ({ id, by, meta }, wish) => {
     const conversationId = conversationOf(by, id, wish);
-    return deps.handle(conversationId, { ...wish, id, by, at: deps.now() }, meta);
+    const handOn = () => deps.handle(conversationId, { ...wish, id, by, at: deps.now() }, meta);
+    const ahead = last.get(conversationId);
+    const people = newPeople(wish);
+    if (people.length === 0 && !ahead) return handOn();
+
+    const lookUp = async () => {
+      await ahead?.catch(() => undefined);
+      try {
+        const stranger = await unknown(deps.people, people);
+        return {
+          answer: stranger ? reject('user_not_found', `there is no account ${stranger}`) : handOn(),
+        };
+      } finally {
+        if (last.get(conversationId) === turn) last.delete(conversationId);
+      }
+    };
+    const turn = lookUp();
+    last.set(conversationId, turn);
+    const { answer } = await turn;
+    return answer;
   };
+};
 
 const conversationOf = (by: UserId, id: string, wish: Wish): ConversationId => {
   if (wish.type === 'StartDirect') return directId(by, wish.with);

@@ -4,6 +4,7 @@ import { type Accepted, type Decision, decide } from '../domain/conversation.ts'
 import { evolve, forget, missing, recall } from '../domain/conversation-state.ts';
 import { type ConversationId, type Seq, streamOf } from '../domain/id.ts';
 import {
+  EventIdReused,
   type EventStore,
   type NewEvent,
   WrongExpectedRevision,
@@ -11,7 +12,7 @@ import {
 } from '../domain/ports/event-store.ts';
 import { type Rejection, isRejection, reject } from '../domain/rejection.ts';
 import { type Conversation, type Conversations, committed } from './conversations.ts';
-import { eventId } from './event-id.ts';
+import { eventIdOf } from './event-id.ts';
 import type { Recollection } from './recollection.ts';
 
 /** The command is durable. `seq` is its last event's; of a repeated message, the first one's. */
@@ -96,17 +97,23 @@ const commit = async (
   conversationId: ConversationId,
   jobs: readonly Job[],
 ): Promise<number> => {
-  for (let attempt = 1; ; attempt += 1) {
+  const done = new Set<string>();
+  for (let conflicts = 0; ; ) {
     const conversation = await deps.conversations.get(conversationId);
     const expected = conversation.state.revision;
-    const { decided, events } = await decideAll(deps, conversationId, conversation, jobs);
+    const { decided, events } = await decideAll(deps, conversationId, conversation, jobs, done);
     try {
       if (events.length > 0)
         committed(conversation, await deps.store.append(streamOf(conversationId), expected, events));
     } catch (error) {
       // The state has run ahead of the stream: read it again.
       deps.conversations.drop(conversationId);
-      if (!(error instanceof WrongExpectedRevision) || attempt >= handleLimits.conflicts) throw error;
+      if (error instanceof EventIdReused && !done.has(error.id)) {
+        done.add(error.id);
+        continue;
+      }
+      conflicts += 1;
+      if (!(error instanceof WrongExpectedRevision) || conflicts >= handleLimits.conflicts) throw error;
       continue;
     }
     forget(conversation.state);
@@ -119,13 +126,16 @@ const commit = async (
   }
 };
 
+/** `done` are the ids of events that the stream is known to hold. */
 const decideAll = async (
   deps: HandleDeps,
   conversationId: ConversationId,
   conversation: Conversation,
   jobs: readonly Job[],
+  done: ReadonlySet<string>,
 ) => {
   const { state } = conversation;
+  const ids = new Set(done);
   const decided: Decided[] = [];
   const events: NewEvent[] = [];
   let bytes = 0;
@@ -134,7 +144,7 @@ const decideAll = async (
       recall(state, what, await deps.recollection(conversationId, conversation, what));
     }
     const decision = decide(state, job.command);
-    const encoded = isRejection(decision) ? decision : encode(conversationId, job, decision);
+    const encoded = isRejection(decision) ? decision : encode(conversationId, job, decision, ids);
     if (isRejection(encoded)) {
       decided.push({ job, answer: encoded, outcome: encoded.rejected });
       continue;
@@ -145,8 +155,9 @@ const decideAll = async (
     if (full && decided.length > 0) break;
     bytes += size;
     events.push(...encoded);
+    for (const { id } of encoded) ids.add(id);
     const accepted = decision as Accepted;
-    for (const event of accepted.events) evolve(state, event);
+    if (encoded.length > 0) for (const event of accepted.events) evolve(state, event);
     decided.push({
       job,
       answer: { conversationId, seq: accepted.seq ?? state.revision },
@@ -156,17 +167,26 @@ const decideAll = async (
   return { decided, events };
 };
 
-/** Event ids follow from the request, so that a store can recognise a repeated append. */
+/**
+ * Event ids follow from the request, so that a store can recognise a repeated append. None are left of a request that was
+ * carried out long ago, and whose effect was undone since: it is not done again.
+ */
 const encode = (
   conversationId: ConversationId,
   { command, meta }: Job,
   decision: Exclude<Decision, Rejection>,
+  ids: ReadonlySet<string>,
 ): NewEvent[] | Rejection => {
   const events = decision.events.map((event, index) => ({
-    id: eventId(conversationId, command.by, command.id, index),
+    id: eventIdOf(conversationId, command, index),
     ...conversationCodec.encode(event),
     meta,
   }));
+  if (events.some(({ id }) => ids.has(id))) {
+    return command.type === 'SendMessage'
+      ? reject('client_id_reused', 'this id belongs to an earlier message')
+      : [];
+  }
   return events.some(({ data }) => data.length + meta.length > eventLimits.eventBytes)
     ? reject(
         'message_too_large',

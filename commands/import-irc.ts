@@ -2,7 +2,7 @@ import { type ConversationId, SYSTEM, type UserId, streamOf } from '../domain/id
 import { type People, type User, UsernameTaken } from '../domain/ports/directory.ts';
 import { type EventStore, eventLimits } from '../domain/ports/event-store.ts';
 import { isRejection } from '../domain/rejection.ts';
-import { eventId } from './event-id.ts';
+import { eventIdOf } from './event-id.ts';
 import type { Handle } from './handle.ts';
 import {
   type IrcLog,
@@ -46,7 +46,7 @@ export const importIrcLog = async (
   }: { title: string; owner?: UserId | undefined; sent?: ((messages: number) => void) | undefined },
 ): Promise<ImportedLog> => {
   const conversationId = ircConversationId(log);
-  const idOf = ({ command }: IrcStep) => eventId(conversationId, command.by, command.id, 0);
+  const idOf = ({ command }: IrcStep) => eventIdOf(conversationId, command, 0);
   const steps = [...planIrc(log, title)].map((step) => ({ step, id: idOf(step) }));
   const messages = steps.filter(({ step }) => isMessage(step));
   const before = await idsIn(store, conversationId);

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { conversationCodec } from '../domain/codec.ts';
 import type { Content } from '../domain/conversation-event.ts';
 import { type MessageState, type Missing, messageOf, sendKey, touch } from '../domain/conversation-state.ts';
@@ -27,6 +29,13 @@ export type Recollection = (
 ) => Promise<MessageState | undefined>;
 
 const WAIT_MS = 2_000;
+/** A view that was waited for in vain is not waited for again before this time has passed. */
+const IMPATIENCE_MS = 10_000;
+/** Sends remembered of streams that were read for want of a view: about 100 bytes each. */
+const SENDS = 500_000;
+
+/** The sends of a stream's events before `next`. */
+type Sends = { next: Seq; readonly seqs: Map<string, Seq> };
 
 /**
  * The view answers when it is sure to be complete. When it lags or is broken the stream itself is read, which is slow
@@ -58,35 +67,77 @@ export const createRecollection = ({
     return message;
   };
 
-  const fromStream = async (conversationId: ConversationId, until: Seq, what: Missing) => {
+  const remembered = new LRUCache<ConversationId, Sends>({
+    maxSize: SENDS,
+    sizeCalculation: ({ seqs }) => seqs.size + 1,
+  });
+
+  /** Every new message of a long conversation is looked up, so that the stream must not be read for each of them. */
+  const sentInStream = async (conversationId: ConversationId, until: Seq, key: string) => {
+    const sends = remembered.get(conversationId) ?? { next: 0, seqs: new Map<string, Seq>() };
+    for await (const { revision, event } of events(conversationId, sends.next, until)) {
+      if (event.type === 'MessageSent') sends.seqs.set(sendKey(event.by, event.clientId), revision);
+      sends.next = revision + 1;
+    }
+    remembered.set(conversationId, sends);
+    return sends.seqs.get(key);
+  };
+
+  const messageInStream = async (conversationId: ConversationId, until: Seq, seq: Seq) => {
     let found: MessageState | undefined;
-    const begin = 'message' in what ? what.message : 0;
-    for (let from = begin; from <= until; ) {
-      const page = await store.read(streamOf(conversationId), { from });
-      for (const { revision, type, data } of page) {
-        if (revision > until) return found;
-        const event = conversationCodec.decode(type, data);
-        if (event.type === 'MessageSent') {
-          const wanted =
-            'message' in what ? revision === what.message : sendKey(event.by, event.clientId) === what.send;
-          if (wanted) found = messageOf(event, revision);
-        } else if (found && 'seq' in event && event.seq === found.seq) touch(found, event);
-      }
-      const last = page.at(-1);
-      if (!last || page.length < eventLimits.pageEvents) return found;
-      from = last.revision + 1;
+    for await (const { revision, event } of events(conversationId, seq, until)) {
+      if (revision === seq) {
+        if (event.type !== 'MessageSent') return undefined;
+        found = messageOf(event, seq);
+      } else if (found && 'seq' in event && event.seq === seq) touch(found, event);
     }
     return found;
+  };
+
+  async function* events(conversationId: ConversationId, first: Seq, until: Seq) {
+    for (let from = first; from <= until; ) {
+      const page = await store.read(streamOf(conversationId), { from });
+      for (const { revision, type, data } of page) {
+        if (revision > until) return;
+        yield { revision, event: conversationCodec.decode(type, data) };
+      }
+      const last = page.at(-1);
+      if (!last || page.length < eventLimits.pageEvents) return;
+      from = last.revision + 1;
+      await nextTurn(); // others get their turn between the pages of a long conversation
+    }
+  }
+
+  const impatient = new LRUCache<ConversationId, true>({ max: 10_000, ttl: IMPATIENCE_MS });
+  const isComplete = async (conversationId: ConversationId, position: string): Promise<boolean> => {
+    const complete = await timeline.complete(
+      conversationId,
+      position,
+      impatient.has(conversationId) ? 0 : WAIT_MS,
+    );
+    if (!complete) impatient.set(conversationId, true);
+    return complete;
+  };
+
+  /** A view that can't be read at the moment is no reason to refuse a command. */
+  const fromTimeline = async (conversationId: ConversationId, position: string, what: Missing) => {
+    try {
+      if (!(await isComplete(conversationId, position))) return 'unknown';
+      const seq = 'message' in what ? what.message : await timeline.sentAs(conversationId, what.send);
+      return seq === undefined ? undefined : await fromView(conversationId, seq);
+    } catch {
+      return 'unknown';
+    }
   };
 
   return async (conversationId, at, what) => {
     const committedUpTo = at.marks.at(-1)?.revision ?? -1;
     // A message may have been touched until now; a send is as old as the window's beginning at least.
     const position = positionOf(at, 'message' in what ? committedUpTo : at.state.windowFrom - 1);
-    if (!(await timeline.complete(conversationId, position, WAIT_MS)))
-      return fromStream(conversationId, committedUpTo, what);
-    if ('message' in what) return fromView(conversationId, what.message);
-    const seq = await timeline.sentAs(conversationId, what.send);
-    return seq === undefined ? undefined : fromView(conversationId, seq);
+    const found = await fromTimeline(conversationId, position, what);
+    if (found !== 'unknown') return found;
+    const seq =
+      'message' in what ? what.message : await sentInStream(conversationId, committedUpTo, what.send);
+    return seq === undefined ? undefined : messageInStream(conversationId, committedUpTo, seq);
   };
 };

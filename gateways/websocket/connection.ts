@@ -45,6 +45,8 @@ export const createConnection = (
   let greeting = false;
   let commands = 0;
   let alive = true;
+  let farewell: (() => void) | undefined;
+  const isLeaving = () => farewell !== undefined;
 
   const write = (frame: Buffer) => {
     if (socket.readyState !== socket.OPEN) return;
@@ -95,6 +97,8 @@ export const createConnection = (
         retry: true,
       });
     }
+    // Left unanswered: the client repeats it to whoever answers next.
+    if (isLeaving()) return;
     commands += 1;
     try {
       const answer = await deps.execute({ id, by: identity.userId, ...(meta && { meta }) }, wish);
@@ -106,6 +110,7 @@ export const createConnection = (
       refuse(id, body);
     } finally {
       commands -= 1;
+      if (commands === 0) farewell?.();
     }
   };
 
@@ -159,7 +164,14 @@ export const createConnection = (
       return socket.ping();
     },
     end,
-    bye: (reason: string, comeBackInMs: number) => send({ type: 'bye', reason, comeBackInMs }),
+    /** Takes no more commands, answers those that it has, says when to come back, and ends. */
+    leave(reason: string, comeBackInMs: number) {
+      farewell ??= () => {
+        send({ type: 'bye', reason, comeBackInMs });
+        end(1012, 'restarting');
+      };
+      if (commands === 0) farewell();
+    },
     terminate: () => socket.terminate(),
   };
 };

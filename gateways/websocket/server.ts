@@ -14,7 +14,7 @@ export type SocketServer = {
   connections(): number;
   /** Ends the sockets of a device that was signed out. */
   endDevice(deviceId: string): void;
-  /** Tells every client when to come back, closes, and waits for the sockets to end, two seconds at most. */
+  /** Answers what was asked, tells every client when to come back, closes, and waits for the sockets to end, two seconds at most. */
   drain(): Promise<void>;
 };
 
@@ -69,8 +69,7 @@ export const createSocketServer = (
       clearInterval(wheel);
       http.off('upgrade', upgrade);
       for (const connection of connections) {
-        connection.bye('the server is restarting', Math.round(500 + Math.random() * 2_500));
-        connection.end(1012, 'restarting');
+        connection.leave('the server is restarting', Math.round(500 + Math.random() * 2_500));
       }
       const deadline = Date.now() + CLOSE_MS;
       while (connections.size > 0 && Date.now() < deadline) await new Promise((next) => setTimeout(next, 20));
