@@ -137,11 +137,16 @@ export const ServerFrame = z.discriminatedUnion('type', [
 ]);
 export type ServerFrame = z.infer<typeof ServerFrame>;
 
-/** Why the server closed a socket (RFC 6455 §7.4.2, private use). */
+/** Why the server closed a socket (RFC 6455 §7.4). */
 export const closeCodes = {
+  /** Something broke here. */
+  internal: 1011,
+  /** The server stops; `bye` said when to come back. */
+  restarting: 1012,
+  /** Something is away for a while; come back with the same token. */
+  tryAgainLater: 1013,
   unauthorized: 4401,
   helloTimeout: 4408,
-  malformed: 4400,
   tooSlow: 4429,
 } as const;
 

@@ -40,7 +40,7 @@ export const Settings = z.object({
   STATE_CACHE_MB: z.coerce
     .number()
     .int()
-    .min(1)
+    .min(16)
     .max(65_536)
     .default(128)
     .meta({ description: 'Memory for the states of active conversations' }),

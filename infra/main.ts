@@ -33,13 +33,14 @@ export const main = async (argv: readonly string[]): Promise<void> => {
       },
     },
   });
-  const settings = (fallback: Partial<Record<keyof Settings, string>> = {}): Settings => {
+  const settings = (): Settings => {
     const { dataDir } = program.opts<{ dataDir?: string }>();
-    return readSettings({ ...fallback, ...process.env, ...(dataDir && { DATA_DIR: dataDir }) });
+    return readSettings({ ...process.env, ...(dataDir && { DATA_DIR: dataDir }) });
   };
 
   async function demo(options: ServeOptions): Promise<number> {
-    const chosen = settings({ DATA_DIR: './data/demo' });
+    const { dataDir = './data/demo' } = program.opts<{ dataDir?: string }>();
+    const chosen = { ...settings(), DATA_DIR: dataDir };
     const core = await openCore(chosen, createLog('warn'));
     let people: readonly string[];
     try {
@@ -132,18 +133,17 @@ const serve = async (
     else if (greeting.length === 0) out('Next: open it and sign in.');
     out(`API: ${server.url}/docs   data: ${server.core.dataDir}   stop: Ctrl-C`);
   }
-  return new Promise((resolve) => {
-    const grace = closeWithGrace({ delay: DRAIN_MS, logger: false }, async ({ err }) => {
-      if (err) server.core.log.fatal({ err }, 'stopping after an error');
-      await server.close();
-      resolve(err ? 1 : 0);
-    });
-    void server.failed.then((reason) => {
-      server.core.log.fatal({ err: reason }, 'can’t go on');
-      process.exitCode = 1;
-      grace.close();
-    });
+  // It ends the process: with 0 after a signal, with 1 after an error or when closing takes too long.
+  let broken: unknown;
+  const grace = closeWithGrace({ delay: DRAIN_MS, logger: false }, async ({ err }) => {
+    if (err) server.core.log.fatal({ err }, 'stopping after an error');
+    await server.close();
+    if (broken !== undefined) throw broken;
   });
+  broken = await server.failed;
+  server.core.log.fatal({ err: broken }, 'can’t go on');
+  grace.close();
+  return 1;
 };
 
 const firstLine = async (): Promise<string | undefined> => {

@@ -22,6 +22,7 @@ const ARRIVAL_MS = 10_000;
 
 export type Server = {
   readonly url: string;
+  readonly port: number;
   readonly core: Core;
   readonly accounts: ReturnType<typeof openAccounts>;
   /** Resolves with the reason when the server can't go on by itself. */
@@ -77,22 +78,27 @@ export const startServer = async (settings: Settings): Promise<Server> => {
     },
     now: Date.now,
   });
+  const settled = async () => {
+    if (!(await running.reached(delivery.position(), ARRIVAL_MS))) throw new Refusal('view_behind');
+  };
   const sockets = createSocketServer(http.server, {
     rooms,
     execute,
     maxConnections: settings.MAX_CONNECTIONS,
+    publicHost: settings.PUBLIC_URL && new URL(settings.PUBLIC_URL).host,
     now: Date.now,
     authenticate: async (token) => {
       const identity = await accounts.tokens.verify(token);
       if (isRefused(identity)) throw new Refusal(identity.rejected, identity.detail);
       return identity;
     },
+    // Whatever was delivered before this socket came must be in the view that it is seated by.
     conversationsOf: async (userId: UserId) => {
-      // Whatever was delivered before this socket came must be in the view it is seated by.
-      if (!(await running.reached(delivery.position(), ARRIVAL_MS))) throw new Refusal('view_behind');
+      await settled();
       return (await userConversations.of(tables, userId)).map(({ conversationId }) => conversationId);
     },
-    onError: (error) => log.error({ err: error }, 'websocket: internal error'),
+    settled,
+    onError: (error, correlationId) => log.error({ err: error, correlationId }, 'websocket: internal error'),
   });
   metrics.connections(() => sockets.connections());
   accounts.devices.onRevoked((deviceId) => sockets.endDevice(deviceId));
@@ -115,7 +121,7 @@ export const startServer = async (settings: Settings): Promise<Server> => {
     settings.HOST === '127.0.0.1' || settings.HOST === '0.0.0.0' || settings.HOST === '::'
       ? 'localhost'
       : settings.HOST;
-  return { url: settings.PUBLIC_URL ?? `http://${host}:${port}`, core, accounts, failed, close };
+  return { port, url: settings.PUBLIC_URL ?? `http://${host}:${port}`, core, accounts, failed, close };
 };
 
 const friendly = (error: unknown, { HOST, PORT }: Settings): unknown => {

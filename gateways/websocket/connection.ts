@@ -3,7 +3,7 @@ import type { Execute } from '../../commands/execute.ts';
 import type { Meta } from '../../domain/codec.ts';
 import type { ConversationId, UserId } from '../../domain/id.ts';
 import { isRejection } from '../../domain/rejection.ts';
-import { ClientFrame, type ErrorBody, type ServerFrame, closeCodes } from '../protocol.ts';
+import { ClientFrame, type ErrorBody, PROTOCOL_VERSION, type ServerFrame, closeCodes } from '../protocol.ts';
 import { errorBodyOf, invalidRequest } from '../rejections.ts';
 import { type Outbox, textFrame } from './outbox.ts';
 import type { Rooms, Seat } from './rooms.ts';
@@ -17,8 +17,10 @@ export type ConnectionDeps = {
   readonly authenticate: (token: string) => Promise<Identity>;
   /** The person's conversations, from views that hold everything delivered so far. */
   readonly conversationsOf: (userId: UserId) => Promise<readonly ConversationId[]>;
+  /** Resolves once the views hold everything that has been delivered. */
+  readonly settled: () => Promise<void>;
   readonly now: () => number;
-  readonly onError: (error: unknown) => void;
+  readonly onError: (error: unknown, correlationId: string) => void;
 };
 
 export const connectionLimits = {
@@ -69,22 +71,58 @@ export const createConnection = (
     try {
       fresh = await deps.authenticate(token);
     } catch (error) {
-      refuse(undefined, errorBodyOf(error));
-      return end(closeCodes.unauthorized, 'the token was refused');
+      return giveUp(error, closeCodes.unauthorized, 'the token was refused');
     }
     if (identity && (fresh.userId !== identity.userId || fresh.deviceId !== identity.deviceId)) {
       return end(closeCodes.unauthorized, 'a socket keeps its person and device');
     }
     identity = fresh;
     meta ??= { correlationId, deviceId: fresh.deviceId };
-    const { userId, deviceId } = fresh;
-    const welcome = () => send({ type: 'welcome', version: 1, userId, deviceId, now: deps.now() });
-    if (seat || greeting) return seat && welcome();
+    if (greeting) return seat && welcome(fresh);
     greeting = true;
-    const mine: Seat = { userId, deviceId, send: write };
-    await deps.rooms.seat(mine, () => deps.conversationsOf(userId), welcome);
+    try {
+      await takeSeat(fresh);
+    } catch (error) {
+      return giveUp(error, closeCodes.internal, 'internal error');
+    }
+  };
+
+  const welcome = ({ userId, deviceId }: Identity) =>
+    send({ type: 'welcome', version: PROTOCOL_VERSION, userId, deviceId, now: deps.now() });
+
+  /** Whatever happens from the moment the seat is taken follows the welcome; whatever was before is in the views by then. */
+  const takeSeat = async (who: Identity) => {
+    const held: Buffer[] = [];
+    let bytes = 0;
+    const hold = (frame: Buffer) => {
+      bytes += frame.length;
+      if (bytes > connectionLimits.unreadBytes)
+        return end(closeCodes.tooSlow, 'too much happened before the welcome');
+      held.push(frame);
+    };
+    const mine: Seat = {
+      userId: who.userId,
+      deviceId: who.deviceId,
+      send: (frame) => (seat ? write(frame) : hold(frame)),
+    };
+    try {
+      await deps.rooms.seat(mine, () => deps.conversationsOf(who.userId));
+      await deps.settled();
+    } finally {
+      if (socket.readyState !== socket.OPEN) deps.rooms.remove(mine);
+    }
+    if (socket.readyState !== socket.OPEN) return;
+    welcome(who);
     seat = mine;
-    if (socket.readyState !== socket.OPEN) deps.rooms.remove(mine);
+    for (const frame of held) write(frame);
+  };
+
+  /** What may pass by itself (an engine is away, a view is late) is no reason to sign anybody out. */
+  const giveUp = (error: unknown, code: number, reason: string) => {
+    const body = errorBodyOf(error);
+    if (body.code === 'internal') deps.onError(error, correlationId);
+    refuse(undefined, body);
+    end(body.retry ? closeCodes.tryAgainLater : code, reason);
   };
 
   const command = async ({ id, command: wish }: Extract<ClientFrame, { type: 'command' }>) => {
@@ -106,7 +144,7 @@ export const createConnection = (
       else send({ type: 'ack', id, ...answer });
     } catch (error) {
       const body = errorBodyOf(error);
-      if (body.code === 'internal') deps.onError(error);
+      if (body.code === 'internal') deps.onError(error, correlationId);
       refuse(id, body);
     } finally {
       commands -= 1;
@@ -137,8 +175,8 @@ export const createConnection = (
   socket.on('message', (data, binary) => {
     alive = true;
     receive(data, binary).catch((error: unknown) => {
-      deps.onError(error);
-      end(1011, 'internal error');
+      deps.onError(error, correlationId);
+      end(closeCodes.internal, 'internal error');
     });
   });
   socket.on('pong', () => {
@@ -168,7 +206,7 @@ export const createConnection = (
     leave(reason: string, comeBackInMs: number) {
       farewell ??= () => {
         send({ type: 'bye', reason, comeBackInMs });
-        end(1012, 'restarting');
+        end(closeCodes.restarting, 'restarting');
       };
       if (commands === 0) farewell();
     },

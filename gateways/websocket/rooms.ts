@@ -49,11 +49,7 @@ export const createRooms = () => {
      * Seats a socket in the conversations that `read` finds. What changes while it reads is newer than what it finds and
      * wins.
      */
-    async seat(
-      seat: Seat,
-      read: () => Promise<readonly ConversationId[]>,
-      welcome: () => void,
-    ): Promise<void> {
+    async seat(seat: Seat, read: () => Promise<readonly ConversationId[]>): Promise<void> {
       const arrival: Arrival = { seat, changes: new Map() };
       add(arrivals, seat.userId, arrival);
       try {
@@ -62,7 +58,6 @@ export const createRooms = () => {
         roomsOf.set(seat, new Set());
         for (const conversationId of found) enter(seat, conversationId);
         for (const [conversationId, joined] of arrival.changes) (joined ? enter : exit)(seat, conversationId);
-        welcome();
       } finally {
         take(arrivals, seat.userId, arrival);
       }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { MAX_FRAME_BYTES } from '../protocol.ts';
+import { MAX_FRAME_BYTES, closeCodes } from '../protocol.ts';
 import { createOutboxes } from './outbox.ts';
 import { type Connection, type ConnectionDeps, createConnection } from './connection.ts';
 
@@ -21,7 +21,7 @@ export type SocketServer = {
 /** WebSocket at `/ws` of an HTTP server. */
 export const createSocketServer = (
   http: Server,
-  deps: ConnectionDeps & { readonly maxConnections: number },
+  deps: ConnectionDeps & { readonly maxConnections: number; readonly publicHost: string | undefined },
 ): SocketServer => {
   const server = new WebSocketServer({
     noServer: true,
@@ -32,20 +32,24 @@ export const createSocketServer = (
   const outboxFor = createOutboxes();
   const connections = new Set<Connection>();
   let draining = false;
+  let onEmpty: () => void = () => undefined;
   let turn = 0;
 
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (new URL(request.url ?? '/', 'http://localhost').pathname !== '/ws')
-      return refuse(socket, '404 Not Found');
+    socket.on('error', () => socket.destroy()); // Node has taken its own listener away
+    if (request.url?.split('?', 1)[0] !== '/ws') return refuse(socket, '404 Not Found');
     if (draining || connections.size >= deps.maxConnections) return refuse(socket, '503 Service Unavailable');
     // A page of another site must not speak for whoever is signed in here; programs send no Origin.
     const { origin, host } = request.headers;
-    if (origin !== undefined && host !== undefined && hostOf(origin) !== host)
+    if (origin !== undefined && ![host, deps.publicHost].includes(hostOf(origin) ?? ''))
       return refuse(socket, '403 Forbidden');
     return server.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = createConnection(webSocket, outboxFor(socket), randomUUID(), deps);
       connections.add(connection);
-      webSocket.on('close', () => connections.delete(connection));
+      webSocket.on('close', () => {
+        connections.delete(connection);
+        if (connections.size === 0) onEmpty();
+      });
     });
   };
   http.on('upgrade', upgrade);
@@ -61,7 +65,8 @@ export const createSocketServer = (
     connections: () => connections.size,
     endDevice(deviceId) {
       for (const connection of connections) {
-        if (connection.identity()?.deviceId === deviceId) connection.end(4401, 'this device was signed out');
+        if (connection.identity()?.deviceId === deviceId)
+          connection.end(closeCodes.unauthorized, 'this device was signed out');
       }
     },
     async drain() {
@@ -71,8 +76,12 @@ export const createSocketServer = (
       for (const connection of connections) {
         connection.leave('the server is restarting', Math.round(500 + Math.random() * 2_500));
       }
-      const deadline = Date.now() + CLOSE_MS;
-      while (connections.size > 0 && Date.now() < deadline) await new Promise((next) => setTimeout(next, 20));
+      if (connections.size > 0) {
+        await new Promise<void>((resolve) => {
+          onEmpty = resolve;
+          setTimeout(resolve, CLOSE_MS).unref();
+        });
+      }
       for (const connection of connections) connection.terminate();
       server.close();
     },

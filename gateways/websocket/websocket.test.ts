@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Socket, openSocket, request, signUp } from '../../infra/testing/client.ts';
 import { type Parlance, startParlance } from '../../infra/testing/start.ts';
@@ -229,6 +230,13 @@ describe('bad input', () => {
       type: 'error',
       code: 'invalid_request',
     });
+    // Each of these takes six bytes in JSON, so that the frame itself is over its limit: the REST gateway takes it further.
+    const escaped = await request(parlance.url, `/v1/conversations/${group}/messages`, {
+      method: 'POST',
+      token: ann.accessToken,
+      body: { content: text('\u0001'.repeat(65_536)) },
+    });
+    expect(escaped).toMatchObject({ status: 413 });
     expect(await a.ask(id(), say(group, 'still there'))).toMatchObject({ type: 'ack' });
     await a.close();
   });
@@ -258,6 +266,7 @@ describe('bad input', () => {
       Array.from({ length: 3 * connectionLimits.commands }, () => a.ask(id(), say(group, 'x'))),
     );
     const refused = answers.filter((answer) => answer.type === 'error');
+    expect(refused.length).toBeGreaterThan(0);
     expect(refused.every((answer) => answer.code === 'overloaded' && answer.retry)).toBe(true);
     const accepted = answers.flatMap((answer) => (answer.type === 'ack' ? [answer.seq] : []));
     expect(accepted.length).toBeGreaterThanOrEqual(connectionLimits.commands);
@@ -270,7 +279,54 @@ describe('bad input', () => {
   });
 });
 
+/** Bytes that no client library would send, on a connection that ends as `end` says. */
+const raw = (lines: readonly string[], end: 'wait' | 'reset') =>
+  new Promise<string>((resolve) => {
+    const { hostname, port } = new URL(parlance.url);
+    let answer = '';
+    const socket = connect(Number(port), hostname, () => {
+      socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+      if (end === 'reset') socket.resetAndDestroy();
+    });
+    socket.on('data', (data) => (answer += data.toString()));
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(answer));
+  });
+const upgrade = ['Host: x', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+
 describe('the server', () => {
+  it.each(['//', '///', '/\\', '/ws/../', 'http://[', '/nope', '*'])(
+    'outlives an upgrade of %s',
+    async (path) => {
+      expect(await raw([`GET ${path} HTTP/1.1`, ...upgrade], 'wait')).toMatch(/^HTTP\/1\.1 40[04]/);
+      for (let n = 0; n < 10; n += 1) await raw([`GET ${path} HTTP/1.1`, ...upgrade], 'reset');
+      expect(await request(parlance.url, '/health/live')).toMatchObject({ status: 200 });
+    },
+  );
+
+  it('outlives an upgrade without a key, and one that is reset at once', async () => {
+    expect(await raw(['GET /ws HTTP/1.1', ...upgrade], 'wait')).toMatch(/^HTTP\/1\.1 400/);
+    for (let n = 0; n < 10; n += 1)
+      await raw(['GET /ws HTTP/1.1', ...upgrade, 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='], 'reset');
+    expect(await request(parlance.url, '/health/live')).toMatchObject({ status: 200 });
+  });
+
+  it('takes pages of its own public address', async () => {
+    const proxied = await startParlance({ PUBLIC_URL: 'https://chat.example' });
+    const local = `http://127.0.0.1:${proxied.port}`;
+    const socket = await openSocket(local, { origin: 'https://chat.example' });
+    await socket.close();
+    await expect(openSocket(local, { origin: 'https://evil.example' })).rejects.toThrow('403');
+    await proxied.close();
+  });
+
+  it('says when it can’t go on', async () => {
+    const broken = await startParlance();
+    await broken.core.store[Symbol.asyncDispose]();
+    expect(await broken.failed).toBeInstanceOf(Error);
+    await broken.close();
+  });
+
   it('takes so many connections and no more, and says when to come back when it stops', async () => {
     const small = await startParlance({ MAX_CONNECTIONS: 1 });
     const socket = await openSocket(small.url);
