@@ -50,7 +50,10 @@ export const deliver = (deps: {
       pending.set(conversationId, events);
       // Who joins gets the event of joining and what follows (of a conversation just founded: everything); who leaves gets
       // the event of leaving and nothing more.
-      if (moving && joins) rooms.join(joins, conversationId);
+      if (moving && joins) {
+        if (events[0]?.event.type !== 'ConversationCreated') flush(conversationId, events.splice(0));
+        rooms.join(joins, conversationId);
+      }
       events.push({ seq: one.revision, event });
       if (moving && leaves) {
         flush(conversationId, events.splice(0));
