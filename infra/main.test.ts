@@ -69,6 +69,41 @@ describe('parlance serve', () => {
   });
 });
 
+describe('parlance demo', () => {
+  const start = async () => {
+    const demo = spawnParlance(['demo', '--json', '--data-dir', folder], { PORT: '0', LOG_LEVEL: 'warn' });
+    const { url } = JSON.parse(await demo.firstLine()) as { url: string };
+    return { ...demo, url };
+  };
+  const signIn = (url: string) =>
+    request<Session>(url, '/v1/sessions', {
+      method: 'POST',
+      body: { username: 'ann', password: 'ann-drinks-tea' },
+    });
+
+  it('has three people and a sample of real history, and is the same the second time', async () => {
+    const seen: unknown[] = [];
+    for (let n = 0; n < 2; n += 1) {
+      const demo = await start();
+      const { body } = await signIn(demo.url);
+      const list = await request<{ conversations: ConversationSummary[] }>(demo.url, '/v1/conversations', {
+        token: body.accessToken,
+      });
+      seen.push(list.body.conversations.map(({ title, lastSeq }) => [title, lastSeq]));
+      demo.child.kill('SIGTERM');
+      expect(await demo.exit).toMatchObject({ code: 0 });
+    }
+    expect(seen[0]).toHaveLength(4);
+    expect(seen[1]).toEqual(seen[0]);
+  });
+
+  it('gives nobody a known password on a site that is somebody’s', async () => {
+    await run(['user', 'add', 'zoe', '--password', 'correct horse']);
+    const demo = await run(['demo', '--data-dir', folder]);
+    expect(demo).toMatchObject({ code: 1, stderr: expect.stringContaining('zoe') });
+  });
+});
+
 describe('parlance user add', () => {
   it('makes accounts that can sign in, the first of which owns the site', async () => {
     const ann = await run(['user', 'add', 'ann', '--password', 'correct horse', '--json']);
