@@ -11,7 +11,7 @@ import { openDirectory } from '../infra/directory/open.ts';
 import { openEventStore } from '../infra/event-store/open.ts';
 import { createConversations } from './conversations.ts';
 import { type Handle, createHandle } from './handle.ts';
-import { addIrcPeople, importIrcLog } from './import-irc.ts';
+import { AnotherLog, addIrcPeople, importIrcLog } from './import-irc.ts';
 import { type IrcLine, type IrcLog, ircConversationId, ircUserId, nicksOf } from './irc-plan.ts';
 
 let folder: string;
@@ -201,4 +201,17 @@ test('nicks are people whatever their case, by their first spelling, under a nam
     'ﬀ@irc',
     'ff~@irc',
   ]);
+});
+
+test('another log under the same name is refused, and changes nothing', async () => {
+  await addIrcPeople(directory.people, nicksOf(day));
+  await importIrcLog({ store, handle }, day, { title });
+  const before = await eventsOf(day);
+  const other = logOf(
+    [says('zed', 'one'), says('yan', 'two'), says('zed', 'three'), says('yan', 'four')],
+    day.name,
+  );
+  await addIrcPeople(directory.people, nicksOf(other));
+  await expect(importIrcLog({ store, handle }, other, { title })).rejects.toThrow(AnotherLog);
+  expect(await eventsOf(day)).toEqual(before);
 });

@@ -28,6 +28,11 @@ export type ImportedLog = {
   readonly failed: readonly IrcProblem[];
 };
 
+/** A conversation is known by its file's name, and this one is made of something else. */
+export class AnotherLog extends Error {
+  readonly code = 'another_log';
+}
+
 /** Commands that are handed over together; the next ones follow when these are durable. */
 const WINDOW = 500;
 
@@ -49,12 +54,16 @@ export const importIrcLog = async (
   const idOf = ({ command }: IrcStep) => eventIdOf(conversationId, command, 0);
   const steps = [...planIrc(log, title)].map((step) => ({ step, id: idOf(step) }));
   const messages = steps.filter(({ step }) => isMessage(step));
-  const before = await idsIn(store, conversationId);
+  const { ids: before, said } = await idsIn(store, conversationId);
   const reached = steps.findLastIndex(({ id }) => before.has(id));
+  const known = messages.filter(({ id }) => before.has(id)).length;
+  const passed = steps.slice(0, reached + 1).filter(({ step }) => isMessage(step)).length;
+  if (known * 2 < passed || (known === 0 && said > 0))
+    throw new AnotherLog(`another log was imported as ${log.name} before: rename this file`);
   const open = steps
     .filter(({ step, id }, index) => !before.has(id) && (index > reached || isMessage(step)))
     .map(({ step }) => step);
-  sent?.(messages.filter(({ id }) => before.has(id)).length);
+  sent?.(known);
 
   if (owner) {
     const joins = ownerJoins(owner, log);
@@ -79,7 +88,7 @@ export const importIrcLog = async (
     added += sends;
     sent?.(sends);
   }
-  const after = open.length === 0 ? before : await idsIn(store, conversationId);
+  const after = open.length === 0 ? before : (await idsIn(store, conversationId)).ids;
   const stored = messages.filter(({ id }) => after.has(id)).length;
   return { conversationId, messages: messages.length, added, stored, notes, failed };
 };
@@ -103,13 +112,18 @@ const refusalOf = (answer: PromiseSettledResult<object> | undefined): string | u
   return answer?.reason instanceof Error ? answer.reason.message : String(answer?.reason);
 };
 
-const idsIn = async (store: EventStore, conversationId: ConversationId): Promise<Set<string>> => {
+/** The ids of a stream's events, and how many of them are messages. */
+const idsIn = async (store: EventStore, conversationId: ConversationId) => {
   const ids = new Set<string>();
+  let said = 0;
   for (let from = 0; ; ) {
     const page = await store.read(streamOf(conversationId), { from });
-    for (const { id } of page) ids.add(id);
+    for (const { id, type } of page) {
+      ids.add(id);
+      if (type === 'MessageSent') said += 1;
+    }
     const last = page.at(-1);
-    if (!last || page.length < eventLimits.pageEvents) return ids;
+    if (!last || page.length < eventLimits.pageEvents) return { ids, said };
     from = last.revision + 1;
   }
 };

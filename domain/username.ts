@@ -11,9 +11,9 @@ export const usernameKey = (text: string): string =>
 
 /**
  * A name somebody chose, in the form that is kept (NFKC), or undefined if it is none: normalizing must not bring in a
- * blank, or the `@` that marks imported people's names.
+ * blank, or the `@` that marks imported people's names, and nothing may be in it that nobody sees.
  */
 export const chosenUsername = (text: string): string | undefined => {
   const name = text.normalize('NFKC');
-  return /^[^\s\p{C}@/:]{2,64}$/u.test(name) ? name : undefined;
+  return /^[^\s\p{C}\p{DI}\u2800@/:]{2,64}$/u.test(name) ? name : undefined;
 };

@@ -28,11 +28,22 @@ export const CommandId = z
   .max(limits.commandId)
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
 
-/** What people say isn't blank; what was imported may be. */
-export const NewContent = Content.refine(({ text }) => text.trim() !== '', {
+/** Something that can be seen. */
+const VISIBLE = /[^\s\p{C}\p{DI}\u2800]/u;
+/** Control characters, halves of surrogate pairs, and what turns the direction of the text that follows. */
+const UNFIT = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/u;
+const isLine = (text: string) => text === '' || (VISIBLE.test(text) && !UNFIT.test(text));
+const lineRule = 'must be one line of text that can be seen, without control characters';
+
+// What people choose and say now. What was imported may be stranger than that.
+export const NewContent = Content.refine(({ text }) => VISIBLE.test(text), {
   path: ['text'],
   message: 'must not be blank',
 });
+export const NewTitle = Title.refine(isLine, lineRule);
+export const NewTopic = Topic.refine(isLine, lineRule);
+export const NewReason = Reason.refine(isLine, lineRule);
+export const DisplayName = z.string().trim().min(1).max(64).refine(isLine, lineRule);
 
 const command = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
   z.object({ type: z.literal(type), ...shape });
@@ -42,8 +53,8 @@ const here = { conversationId: ConversationId };
 export const Command = z.discriminatedUnion('type', [
   command('StartDirect', { with: UserId }),
   command('CreateGroup', {
-    title: Title,
-    topic: Topic.optional(),
+    title: NewTitle,
+    topic: NewTopic.optional(),
     members: z.array(UserId).max(limits.members),
   }),
   command('AddMembers', {
@@ -56,8 +67,8 @@ export const Command = z.discriminatedUnion('type', [
   command('BanMember', { ...here, userId: UserId }),
   command('UnbanMember', { ...here, userId: UserId }),
   command('ChangeRole', { ...here, userId: UserId, role: Role }),
-  command('RenameConversation', { ...here, title: Title }),
-  command('SetTopic', { ...here, topic: Topic }),
+  command('RenameConversation', { ...here, title: NewTitle }),
+  command('SetTopic', { ...here, topic: NewTopic }),
   command('SendMessage', {
     ...here,
     content: NewContent,
@@ -65,7 +76,7 @@ export const Command = z.discriminatedUnion('type', [
     mentions: Mentions.default([]),
   }),
   command('EditMessage', { ...here, seq: Seq, content: NewContent, mentions: Mentions.default([]) }),
-  command('RedactMessage', { ...here, seq: Seq, reason: Reason.optional() }),
+  command('RedactMessage', { ...here, seq: Seq, reason: NewReason.optional() }),
   command('AddReaction', { ...here, seq: Seq, emoji: Emoji }),
   command('RemoveReaction', { ...here, seq: Seq, emoji: Emoji }),
   command('PinMessage', { ...here, seq: Seq }),
@@ -238,8 +249,7 @@ export const Username = z
   .string()
   .min(2)
   .max(32)
-  .regex(/^[^\s\p{C}@/:]+$/u, 'must have no blanks, control characters, @, / or :');
-export const DisplayName = z.string().trim().min(1).max(64);
+  .regex(/^[^\s\p{C}\p{DI}\u2800@/:]+$/u, 'must have no blanks, invisible characters, @, / or :');
 export const Password = z.string().min(8).max(256);
 
 export const SignUp = z.object({

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -112,6 +112,9 @@ describe('parlance user add', () => {
     expect(JSON.parse(ben.stdout)).toMatchObject({ username: 'ben', role: 'member' });
     const cat = await run(['user', 'add', 'cat'], {}, '');
     expect(cat.stdout).toMatch(/Password: \S{12,}/);
+    const long = await run(['user', 'add', 'dan', '--password', 'x'.repeat(300)]);
+    expect(long).toMatchObject({ code: 1, stderr: expect.stringContaining('password') });
+    expect((await stat(join(folder, 'log.db'))).mode & 0o077).toBe(0);
     const again = await run(['user', 'add', 'ANN', '--password', 'correct horse', '--json']);
     expect(again.code).toBe(1);
 

@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
 import closeWithGrace from 'close-with-grace';
 import { CommanderError } from 'commander';
+import type { ZodType } from 'zod';
 import { isRefused } from '../commands/account-rejection.ts';
 import { openAccounts } from '../commands/accounts.ts';
 import { addUser } from '../commands/add-user.ts';
 import { invite } from '../commands/invite.ts';
 import type { AddUserOptions, InviteOptions, ServeOptions } from '../gateways/cli/program.ts';
 import { createProgram } from '../gateways/cli/program.ts';
+import { DisplayName, Password } from '../gateways/protocol.ts';
 import { type Settings, readSettings } from './config.ts';
 import { openCore } from './core.ts';
 import { prepareDemo } from './demo.ts';
@@ -19,6 +21,7 @@ const out = (line: string) => void process.stdout.write(`${line}\n`);
 
 /** `parlance …`: sets the process's exit code. */
 export const main = async (argv: readonly string[]): Promise<void> => {
+  process.umask(0o077); // what is kept is nobody else's to read
   const program = createProgram(await readVersion(), {
     serve: (options) => serve(settings(), options),
     demo,
@@ -54,7 +57,8 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   async function add(username: string, { displayName, json, ...options }: AddUserOptions): Promise<number> {
     const given = options.password ?? (process.stdin.isTTY ? undefined : await firstLine());
     const password = given ?? randomBytes(12).toString('base64url');
-    if (password.length < 8) throw new Error('a password has at least 8 characters');
+    check('the password', Password, password);
+    if (displayName !== undefined) check('the display name', DisplayName, displayName);
     const core = await openCore(settings(), createLog('warn'));
     try {
       const user = await addUser(openAccounts(core.directory, Date.now), { username, displayName, password });
@@ -97,13 +101,24 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) return;
+    if (error instanceof CommanderError) {
+      // Commander has said it already, to people.
+      if (process.exitCode === 2 && argv.includes('--json'))
+        out(JSON.stringify({ error: { code: 'wrong_call', message: error.message } }));
+      return;
+    }
     const reason = error instanceof Error ? error.message : String(error);
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
     if (argv.includes('--json')) out(JSON.stringify({ error: { code, message: reason } }));
     process.stderr.write(`parlance: ${reason}\n`);
     process.exitCode = 1;
   }
+};
+
+const check = (what: string, schema: ZodType, value: string): void => {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success)
+    throw new Error(`${what} is refused: ${parsed.error.issues[0]?.message ?? 'malformed'}`);
 };
 
 /** Runs until a signal, or until the server can't go on. */
@@ -150,7 +165,7 @@ const firstLine = async (): Promise<string | undefined> => {
   const lines = createInterface({ input: process.stdin });
   for await (const line of lines) {
     lines.close();
-    return line.trim() === '' ? undefined : line.trim();
+    return line === '' ? undefined : line;
   }
   return undefined;
 };

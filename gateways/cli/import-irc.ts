@@ -215,7 +215,9 @@ const readLog = async (file: string, taken?: ReadonlySet<string>): Promise<IrcLo
   const name = basename(file);
   try {
     if (taken?.has(name)) throw new NotALog('another file of this name is being imported');
-    const { size } = await stat(file);
+    const found = await stat(file);
+    if (!found.isFile() && !found.isDirectory()) throw new NotALog('it is no ordinary file');
+    const { size } = found;
     if (size > MAX_BYTES) throw new NotALog(`it has more than ${MAX_BYTES} bytes: split it`);
     return parseIrcLog(name, await readFile(file));
   } catch (error) {

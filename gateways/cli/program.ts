@@ -18,12 +18,14 @@ export type Actions = {
   readonly importIrc: ImportIrcDeps;
 };
 
-const atLeastOne = (value: string): number => {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 1)
-    throw new InvalidArgumentError('It must be a whole number from 1 on.');
-  return number;
-};
+const upTo =
+  (most: number) =>
+  (value: string): number => {
+    const number = Number(value);
+    if (!Number.isSafeInteger(number) || number < 1 || number > most)
+      throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
+    return number;
+  };
 
 const json = () => new Option('--json', 'print one JSON object on the last line, for scripts');
 
@@ -72,8 +74,8 @@ export const createProgram = (version: string, actions: Actions): Command => {
   program
     .command('invite')
     .description('make an invitation link')
-    .option('--uses <number>', 'how many people may use it', atLeastOne, 1)
-    .option('--days <number>', 'how long it is good for', atLeastOne, 7)
+    .option('--uses <number>', 'how many people may use it', upTo(1000), 1)
+    .option('--days <number>', 'how long it is good for', upTo(365), 7)
     .addOption(json())
     .action(run((options: InviteOptions) => actions.invite(options)));
 

@@ -25,6 +25,8 @@ export type ConnectionDeps = {
 
 export const connectionLimits = {
   helloMs: 10_000,
+  /** How long a client may take to answer a close. */
+  closeMs: 2_000,
   /** Commands of one socket that wait for their answer. */
   commands: 256,
   /** Bytes that a reader may be behind before its socket is closed. */
@@ -64,6 +66,7 @@ export const createConnection = (
     if (seat) deps.rooms.remove(seat);
     outbox.flush();
     socket.close(code, reason);
+    setTimeout(() => socket.terminate(), connectionLimits.closeMs).unref();
   };
 
   const hello = async (token: string) => {
@@ -173,6 +176,8 @@ export const createConnection = (
   };
 
   socket.on('message', (data, binary) => {
+    // Whoever was told that it is over may go on talking until the close is answered.
+    if (socket.readyState !== socket.OPEN) return;
     alive = true;
     receive(data, binary).catch((error: unknown) => {
       deps.onError(error, correlationId);

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Socket, openSocket, request, signUp } from '../../infra/testing/client.ts';
 import { type Parlance, startParlance } from '../../infra/testing/start.ts';
 import type { Command, Session } from '../protocol.ts';
@@ -155,6 +155,26 @@ describe('a socket', () => {
     const next = await openSocket(parlance.url);
     expect(await next.hello(session.accessToken)).toMatchObject({ type: 'error', code: 'session_revoked' });
     expect(await next.closed()).toMatchObject({ code: 4401 });
+  });
+
+  it('does nothing more for a device that was signed out and goes on talking', async () => {
+    const session = await signUp(parlance.url, 'eve');
+    const [a, stubborn] = [await arrive(ann), await arrive(session)];
+    const group = await founded(a, [session]);
+    const open = async () =>
+      (await parlance.core.metrics.registry.getSingleMetric('parlance_connections')?.get())?.values[0]?.value;
+    const before = (await open()) ?? 0;
+    // A client that never reads, and so never answers a close: the server has to end it.
+    stubborn.socket.pause();
+    await request(parlance.url, '/v1/sessions/current', { method: 'DELETE', token: session.accessToken });
+    stubborn.send({ type: 'command', id: 'late', command: say(group, 'too late') });
+    await vi.waitFor(async () => expect(await open()).toBe(before - 1), 10_000);
+    stubborn.socket.terminate();
+    const { body } = await request<{ lastSeq: number }>(parlance.url, `/v1/conversations/${group}`, {
+      token: ann.accessToken,
+    });
+    expect(body.lastSeq).toBe(2);
+    await a.close();
   });
 
   it('greets again with a fresh token, of the same person only', async () => {
