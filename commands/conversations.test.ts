@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { ConversationCommand } from '../domain/conversation-command.ts';
-import { eventLimits } from '../domain/ports/event-store.ts';
+import { initial } from '../domain/conversation-state.ts';
+import { START, eventLimits } from '../domain/ports/event-store.ts';
 import { commandsOver, noTimeline, openTemporaryStore } from '../infra/testing/command-side.ts';
 import { hashedUlid } from './conversation-id.ts';
-import { createConversations } from './conversations.ts';
+import { createConversations, positionOf } from './conversations.ts';
 import { createRecollection } from './recollection.ts';
 
 const [ann, ben] = [hashedUlid('ann'), hashedUlid('ben')];
@@ -43,4 +45,15 @@ it('a long conversation is folded, and searched, without keeping everybody else 
   const found = await turnsDuring(recollection(conversationId, folded.result, { send: `${ann}/m0` }));
   expect(found.result).toMatchObject({ seq: 3, clientId: 'm0' });
   expect(found.turns).toBeGreaterThanOrEqual(pages);
+});
+
+it('the position of a revision is that of the first mark at or after it, or else the last mark', () => {
+  const revisions = fc.uniqueArray(fc.nat(50)).map((some) => some.sort((a, b) => a - b));
+  fc.assert(
+    fc.property(revisions, fc.integer({ min: -1, max: 60 }), (some, revision) => {
+      const marks = some.map((one) => ({ revision: one, position: `p${one}` }));
+      const mark = marks.find((one) => one.revision >= revision) ?? marks.at(-1);
+      expect(positionOf({ state: initial(), marks }, revision)).toBe(mark?.position ?? START);
+    }),
+  );
 });

@@ -3,15 +3,25 @@ import { LRUCache } from 'lru-cache';
 import { conversationCodec } from '../domain/codec.ts';
 import { type ConversationState, evolve, forget, initial } from '../domain/conversation-state.ts';
 import { type ConversationId, type Seq, streamOf } from '../domain/id.ts';
-import { type Appended, type EventStore, START, eventLimits } from '../domain/ports/event-store.ts';
+import {
+  type Appended,
+  type EventStore,
+  NO_STREAM,
+  START,
+  eventLimits,
+} from '../domain/ports/event-store.ts';
 
 /** A folded stream, and the log's positions of some of its revisions, oldest first. */
 export type Conversation = { readonly state: ConversationState; readonly marks: Appended[] };
 
-/** The states that decisions are made from. A cache: dropped whenever in doubt, and folded again from the stream. */
+/** The states that decisions are made from: a cache of what the streams say. */
 export type Conversations = {
   get(conversationId: ConversationId): Promise<Conversation>;
+  /** Also to be called when a kept one has grown. */
   keep(conversationId: ConversationId, conversation: Conversation): void;
+  /** The stream may have gone on: what it has more is read before the state is given again. */
+  doubt(conversationId: ConversationId, conversation: Conversation): void;
+  /** The state is not, or no longer, what the stream says. */
   drop(conversationId: ConversationId): void;
 };
 
@@ -19,15 +29,36 @@ const MARKS = 1024;
 
 export const createConversations = (store: EventStore, maxBytes = 128 * 1024 * 1024): Conversations => {
   const cache = new LRUCache<ConversationId, Conversation>({ maxSize: maxBytes, sizeCalculation: sizeOf });
+  const doubtful = new WeakSet<Conversation>();
+  const keep = (conversationId: ConversationId, conversation: Conversation) => {
+    cache.delete(conversationId); // it weighs only what it doesn't hold yet
+    // Otherwise made-up ids would push real conversations out.
+    if (conversation.state.revision > NO_STREAM) cache.set(conversationId, conversation);
+  };
   return {
-    get: async (conversationId) => cache.get(conversationId) ?? load(store, conversationId),
-    keep: (conversationId, conversation) => cache.set(conversationId, conversation),
+    get: async (conversationId) => {
+      const kept = cache.get(conversationId);
+      if (kept && !doubtful.has(kept)) return kept;
+      const conversation = kept ?? { state: initial(), marks: [] };
+      await readOn(store, conversationId, conversation);
+      doubtful.delete(conversation);
+      return conversation;
+    },
+    keep,
+    doubt: (conversationId, conversation) => {
+      doubtful.add(conversation);
+      keep(conversationId, conversation);
+    },
     drop: (conversationId) => cache.delete(conversationId),
   };
 };
 
-const load = async (store: EventStore, conversationId: ConversationId): Promise<Conversation> => {
-  const conversation: Conversation = { state: initial(), marks: [] };
+/** Folds what the stream has after the state. */
+const readOn = async (
+  store: EventStore,
+  conversationId: ConversationId,
+  conversation: Conversation,
+): Promise<void> => {
   const { state } = conversation;
   for (;;) {
     const page = await store.read(streamOf(conversationId), { from: state.revision + 1 });
@@ -39,7 +70,7 @@ const load = async (store: EventStore, conversationId: ConversationId): Promise<
     forget(state);
     const last = page.at(-1);
     if (last) committed(conversation, last);
-    if (page.length < eventLimits.pageEvents) return conversation;
+    if (page.length < eventLimits.pageEvents) return;
     await nextTurn(); // others get their turn between the pages of a long conversation
   }
 };
@@ -52,12 +83,17 @@ export const committed = ({ marks }: Conversation, { revision, position }: Appen
 
 /** A position of the log at or after that of this revision. */
 export const positionOf = ({ marks }: Conversation, revision: Seq): string => {
-  const mark = marks.find((candidate) => candidate.revision >= revision) ?? marks.at(-1);
-  return mark?.position ?? START;
+  let [from, to] = [0, marks.length];
+  while (from < to) {
+    const middle = Math.floor((from + to) / 2);
+    if ((marks[middle]?.revision ?? 0) < revision) from = middle + 1;
+    else to = middle;
+  }
+  return (marks[from] ?? marks.at(-1))?.position ?? START;
 };
 
 const sizeOf = ({ state, marks }: Conversation): number =>
   2_000 +
-  150 * (state.members.size + state.banned.size + marks.length) +
+  150 * (state.members.size + state.banned.size + state.former.size + marks.length) +
   600 * state.messages.size +
   2 * state.windowBytes;

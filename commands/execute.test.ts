@@ -7,7 +7,7 @@ import { DirectoryUnavailable, type People } from '../domain/ports/directory.ts'
 import { openDirectory } from '../infra/directory/open.ts';
 import { commandsOver, openTemporaryStore, wholeStream } from '../infra/testing/command-side.ts';
 import { hashedUlid } from './conversation-id.ts';
-import { createExecute, type Execute, type Wish } from './execute.ts';
+import { createExecute, type Execute, executeLimits, type Wish } from './execute.ts';
 import type { Acknowledgement } from './handle.ts';
 
 const [ann, ben, cat, nobody] = ['ann', 'ben', 'cat', 'nobody'].map((name) => hashedUlid(name)) as [
@@ -150,6 +150,45 @@ it('a directory that fails fails those who need it, and nobody after them', asyn
     { status: 'rejected', reason: { code: 'directory_unavailable' } },
     { status: 'fulfilled', value: { conversationId } },
   ]);
+});
+
+it('a directory that does not answer fails those who need it after a time, and keeps nobody waiting longer', async () => {
+  const silent: People = { ...people, byId: () => new Promise(() => {}) };
+  const handle = commandsOver(temporary.store);
+  const limited = createExecute({ handle, people: silent, now: () => now, lookUpMs: 10 });
+  const { conversationId } = await accepted(ann, { type: 'CreateGroup', title: 'Friends', members: [] });
+  const content = { kind: 'text', text: 'hello' } as const;
+  const answers = await Promise.allSettled([
+    limited({ id: fresh(), by: ann }, { type: 'AddMembers', conversationId, userIds: [ben] }),
+    limited({ id: fresh(), by: ann }, { type: 'SendMessage', conversationId, content, mentions: [] }),
+  ]);
+  expect(answers).toMatchObject([
+    { status: 'rejected', reason: { code: 'directory_unavailable' } },
+    { status: 'fulfilled', value: { conversationId } },
+  ]);
+});
+
+it(`at most ${executeLimits.waitingPerConversation} wait for one conversation: one more is told so, and the others keep their order`, async () => {
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  const slow: People = { ...people, byId: (userIds) => answered.then(() => people.byId(userIds)) };
+  const limited = createExecute({ handle: commandsOver(temporary.store), people: slow, now: () => now });
+  const { conversationId } = await accepted(ann, { type: 'CreateGroup', title: 'Friends', members: [] });
+  const before = (await typesIn(conversationId)).length;
+  const content = { kind: 'text', text: 'hello' } as const;
+  const says: Wish = { type: 'SendMessage', conversationId, content, mentions: [] };
+  const waiting = [
+    limited({ id: fresh(), by: ann }, { type: 'AddMembers', conversationId, userIds: [ben] }),
+    ...Array.from({ length: executeLimits.waitingPerConversation - 1 }, () =>
+      limited({ id: fresh(), by: ann }, says),
+    ),
+  ];
+  await expect(limited({ id: fresh(), by: ann }, says)).rejects.toMatchObject({ code: 'overloaded' });
+  const another = await accepted(ann, { type: 'CreateGroup', title: 'Others', members: [] });
+  await limited({ id: fresh(), by: ann }, { ...says, conversationId: another.conversationId });
+  answer();
+  expect(await Promise.all(waiting)).toEqual(waiting.map((_, n) => ({ conversationId, seq: before + n })));
+  expect(await limited({ id: fresh(), by: ann }, says)).toMatchObject({ seq: before + waiting.length });
 });
 
 it('what happens carries who asked, when, and how the request can be traced', async () => {

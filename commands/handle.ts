@@ -1,5 +1,6 @@
 import { type Meta, conversationCodec, encodeMeta } from '../domain/codec.ts';
 import type { ConversationCommand } from '../domain/conversation-command.ts';
+import type { ConversationEvent } from '../domain/conversation-event.ts';
 import { type Accepted, type Decision, decide } from '../domain/conversation.ts';
 import { evolve, forget, missing, recall } from '../domain/conversation-state.ts';
 import { type ConversationId, type Seq, streamOf } from '../domain/id.ts';
@@ -62,7 +63,6 @@ export const createHandle = (deps: HandleDeps): Handle => {
     while (queue.length > 0) {
       const jobs = queue.splice(0, handleLimits.batch);
       const done = await commit(deps, conversationId, jobs).catch((error: unknown) => {
-        deps.conversations.drop(conversationId);
         for (const job of jobs) job.fail(error);
         return jobs.length;
       });
@@ -101,13 +101,20 @@ const commit = async (
   for (let conflicts = 0; ; ) {
     const conversation = await deps.conversations.get(conversationId);
     const expected = conversation.state.revision;
-    const { decided, events } = await decideAll(deps, conversationId, conversation, jobs, done);
+    let decided: readonly Decided[];
     try {
-      if (events.length > 0)
-        committed(conversation, await deps.store.append(streamOf(conversationId), expected, events));
+      const all = await decideAll(deps, conversationId, conversation, jobs, done);
+      ({ decided } = all);
+      if (all.events.length > 0)
+        committed(conversation, await deps.store.append(streamOf(conversationId), expected, all.events));
+      for (const event of all.due) evolve(conversation.state, event);
     } catch (error) {
-      // The state has run ahead of the stream: read it again.
-      deps.conversations.drop(conversationId);
+      forget(conversation.state);
+      const ahead =
+        conversation.state.revision > expected ||
+        (error instanceof WrongExpectedRevision && error.actual < expected);
+      if (ahead) deps.conversations.drop(conversationId);
+      else deps.conversations.doubt(conversationId, conversation);
       if (error instanceof EventIdReused && !done.has(error.id)) {
         done.add(error.id);
         continue;
@@ -126,7 +133,10 @@ const commit = async (
   }
 };
 
-/** `done` are the ids of events that the stream is known to hold. */
+/**
+ * `done` are the ids of events that the stream is known to hold. The state gets a job's events when the next job needs
+ * them; the last one's are `due` when they are durable, so that a single command which fails leaves the state as it was.
+ */
 const decideAll = async (
   deps: HandleDeps,
   conversationId: ConversationId,
@@ -138,8 +148,11 @@ const decideAll = async (
   const ids = new Set(done);
   const decided: Decided[] = [];
   const events: NewEvent[] = [];
+  let due: readonly ConversationEvent[] = [];
   let bytes = 0;
   for (const job of jobs) {
+    for (const event of due) evolve(state, event);
+    due = [];
     for (let what = missing(state, job.command); what; what = missing(state, job.command)) {
       recall(state, what, await deps.recollection(conversationId, conversation, what));
     }
@@ -157,14 +170,14 @@ const decideAll = async (
     events.push(...encoded);
     for (const { id } of encoded) ids.add(id);
     const accepted = decision as Accepted;
-    if (encoded.length > 0) for (const event of accepted.events) evolve(state, event);
+    if (encoded.length > 0) due = accepted.events;
     decided.push({
       job,
-      answer: { conversationId, seq: accepted.seq ?? state.revision },
+      answer: { conversationId, seq: accepted.seq ?? state.revision + due.length },
       outcome: 'accepted',
     });
   }
-  return { decided, events };
+  return { decided, events, due };
 };
 
 /**

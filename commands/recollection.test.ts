@@ -11,7 +11,7 @@ import {
   openTemporaryStore,
   type Wish,
   wholeStream,
-  withFaults,
+  withReads,
 } from '../infra/testing/command-side.ts';
 import { conversationCommands } from '../infra/testing/conversation-arbitrary.ts';
 import { temporaryTables } from '../infra/testing/read-side.ts';
@@ -180,17 +180,7 @@ it('a view that is behind is waited for once, and the stream is read once for ma
     },
   };
   let reads = 0;
-  const counting: EventStore = {
-    ...withFaults(
-      store,
-      () => undefined,
-      () => new Error('no fault'),
-    ),
-    read: (stream, options) => {
-      reads += 1;
-      return store.read(stream, options);
-    },
-  };
+  const counting = withReads(store, () => (reads += 1));
   const handle = commandsOver(counting, behind);
   await Promise.all(Array.from({ length: 300 }, (_, n) => handle(conversationId, says(`new${n}`))));
   expect(waits.filter((ms) => ms > 0)).toHaveLength(1);

@@ -79,6 +79,7 @@ export const createRecollection = ({
       if (event.type === 'MessageSent') sends.seqs.set(sendKey(event.by, event.clientId), revision);
       sends.next = revision + 1;
     }
+    remembered.delete(conversationId); // it weighs only what it doesn't hold yet
     remembered.set(conversationId, sends);
     return sends.seqs.get(key);
   };

@@ -1,6 +1,6 @@
 import type { ConversationCommand } from './conversation-command.ts';
 import type { Content, ConversationEvent, EventOf, Role } from './conversation-event.ts';
-import type { Seq, UserId } from './id.ts';
+import { SYSTEM, type Seq, type UserId } from './id.ts';
 
 /** What later decisions need of a message. `sent` stays as it was first said, `content` follows edits. */
 export type MessageState = {
@@ -27,9 +27,12 @@ export type ConversationState = {
   topic: string;
   readonly members: Map<UserId, Role>;
   readonly banned: Set<UserId>;
+  /** People who were members once, up to a limit. */
+  readonly former: Set<UserId>;
   readonly pins: Set<Seq>;
   readonly messages: Map<Seq, MessageState>;
   readonly sends: Map<string, Seq>;
+  /** What the messages say and the reactions to them, roughly. */
   windowBytes: number;
   /** Messages are known from here on; everything older was dropped. */
   windowFrom: Seq;
@@ -39,7 +42,10 @@ export type ConversationState = {
   };
 };
 
-export const messageWindow = { messages: 512, bytes: 1024 * 1024 } as const;
+export const messageWindow = { messages: 512, bytes: 1024 * 1024, reactionBytes: 30 } as const;
+
+/** People of whom a state remembers that they were members once. */
+export const formerLimit = 10_000;
 
 export const initial = (): ConversationState => ({
   revision: -1,
@@ -49,6 +55,7 @@ export const initial = (): ConversationState => ({
   topic: '',
   members: new Map(),
   banned: new Set(),
+  former: new Set(),
   pins: new Set(),
   messages: new Map(),
   sends: new Map(),
@@ -74,11 +81,11 @@ export const evolve = (state: ConversationState, event: ConversationEvent): Conv
       break;
     case 'MemberBanned':
       state.banned.add(event.userId);
-      state.members.delete(event.userId);
+      remove(state, event.userId);
       break;
     case 'MemberLeft':
     case 'MemberRemoved':
-      state.members.delete(event.userId);
+      remove(state, event.userId);
       break;
     case 'MemberUnbanned':
       state.banned.delete(event.userId);
@@ -100,17 +107,21 @@ export const evolve = (state: ConversationState, event: ConversationEvent): Conv
       break;
     case 'MessageRedacted':
       state.pins.delete(event.seq);
-      touch(known(state, event.seq), event);
+      change(state, event.seq, event);
       break;
     case 'MessageEdited':
     case 'ReactionAdded':
     case 'ReactionRemoved':
-      touch(known(state, event.seq), event);
+      change(state, event.seq, event);
       break;
     default:
       event satisfies never;
   }
   return state;
+};
+
+const remove = (state: ConversationState, userId: UserId): void => {
+  if (state.members.delete(userId) && state.former.size < formerLimit) state.former.add(userId);
 };
 
 export const messageOf = (event: EventOf<'MessageSent'>, seq: Seq): MessageState => ({
@@ -133,6 +144,7 @@ export const touch = (message: MessageState | undefined, event: ConversationEven
       break;
     case 'MessageRedacted':
       message.redacted = true;
+      message.content = message.sent;
       message.reactions.clear();
       break;
     case 'ReactionAdded':
@@ -151,7 +163,26 @@ export const touch = (message: MessageState | undefined, event: ConversationEven
 const remember = (state: ConversationState, message: MessageState): void => {
   state.messages.set(message.seq, message);
   state.sends.set(sendKey(message.by, message.clientId), message.seq);
-  state.windowBytes += message.sent.text.length;
+  state.windowBytes += weightOf(message);
+  shrink(state);
+};
+
+const change = (state: ConversationState, seq: Seq, event: ConversationEvent): void => {
+  const message = state.messages.get(seq);
+  if (!message) return touch(state.recalled.messages.get(seq), event);
+  state.windowBytes -= weightOf(message);
+  touch(message, event);
+  state.windowBytes += weightOf(message);
+  return shrink(state);
+};
+
+const weightOf = ({ sent, content, reactions }: MessageState): number => {
+  let weight = sent.text.length + (content === sent ? 0 : content.text.length);
+  for (const people of reactions.values()) weight += messageWindow.reactionBytes * people.size;
+  return weight;
+};
+
+const shrink = (state: ConversationState): void => {
   for (const oldest of state.messages.values()) {
     if (state.messages.size <= messageWindow.messages && state.windowBytes <= messageWindow.bytes) break;
     const key = sendKey(oldest.by, oldest.clientId);
@@ -160,7 +191,7 @@ const remember = (state: ConversationState, message: MessageState): void => {
     // Until the batch that pushed it out is over, its newest touches are known only here.
     state.recalled.messages.set(oldest.seq, oldest);
     state.recalled.sends.set(key, oldest.seq);
-    state.windowBytes -= oldest.sent.text.length;
+    state.windowBytes -= weightOf(oldest);
     state.windowFrom = oldest.seq + 1;
   }
 };
@@ -172,14 +203,20 @@ export const known = (state: ConversationState, seq: Seq) =>
 export type Missing = { readonly message: Seq } | { readonly send: string };
 
 export const missing = (state: ConversationState, command: ConversationCommand): Missing | undefined => {
+  const { by } = command;
   const old = (seq: Seq) => seq < state.windowFrom && !state.recalled.messages.has(seq);
+  const isMember = by === SYSTEM || state.members.has(by);
+  // Others are refused whatever is looked up, unless they repeat what they sent as members.
+  const wasMember = state.former.has(by) || state.former.size >= formerLimit;
+  if (!isMember && !(wasMember && command.type === 'SendMessage')) return undefined;
   switch (command.type) {
     case 'SendMessage': {
-      const key = sendKey(command.by, command.id);
+      const key = sendKey(by, command.id);
       const earlier = sentBefore(state, key);
       if (earlier !== undefined) return old(earlier) ? { message: earlier } : undefined;
       if (state.windowFrom > 0 && !state.recalled.sends.has(key)) return { send: key };
-      return command.replyTo !== undefined && old(command.replyTo) ? { message: command.replyTo } : undefined;
+      if (!isMember || command.replyTo === undefined) return undefined;
+      return old(command.replyTo) ? { message: command.replyTo } : undefined;
     }
     case 'EditMessage':
     case 'RedactMessage':

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decide } from './conversation.ts';
 import type { ConversationCommand } from './conversation-command.ts';
 import type { ConversationEvent, Role } from './conversation-event.ts';
-import { evolve, initial, messageWindow, missing } from './conversation-state.ts';
+import { evolve, forget, formerLimit, initial, messageWindow, missing } from './conversation-state.ts';
 import { SYSTEM } from './id.ts';
 import { limits } from './limits.ts';
 import { isRejection } from './rejection.ts';
@@ -367,8 +367,7 @@ describe('the state', () => {
     for (let n = 0; n < 3 * messageWindow.messages; n += 1) evolve(state, sent(cat, `k${n}`));
     expect(state.messages.size).toBe(messageWindow.messages);
     expect(state.sends.size).toBe(messageWindow.messages);
-    state.recalled.messages.clear();
-    state.recalled.sends.clear();
+    forget(state);
     expect(missing(state, ask(cat, { type: 'PinMessage', seq: message }))).toEqual({ message });
     expect(
       missing(state, ask(cat, { id: 'k1', type: 'SendMessage', content: says('k1'), mentions: [] })),
@@ -380,5 +379,118 @@ describe('the state', () => {
     const state = fold(group);
     for (let n = 0; n < 100; n += 1) evolve(state, sent(cat, `k${n}`, 'x'.repeat(50_000)));
     expect(state.windowBytes).toBeLessThanOrEqual(messageWindow.bytes);
+  });
+
+  const messages = 100;
+  const talk = [...group, ...Array.from({ length: messages }, (_, n) => sent(cat, `k${n}`))];
+  const edited = (seq: number, length: number): ConversationEvent => ({
+    type: 'MessageEdited',
+    by: cat,
+    at,
+    seq,
+    content: says('x'.repeat(length)),
+    mentions: [],
+  });
+  const emoji = Array.from({ length: limits.emoji }, (_, n) => String.fromCodePoint(0x1f600 + n));
+  const reacted = (seq: number, people: number) =>
+    emoji.flatMap((one) =>
+      Array.from(
+        { length: people },
+        (_, n) => ({ type: 'ReactionAdded', by: person(n), at, seq, emoji: one }) as const,
+      ),
+    );
+
+  it('counts what messages became by edits and reactions', () => {
+    const state = fold(talk);
+    for (let seq = message; seq < message + messages; seq += 1) evolve(state, edited(seq, 50_000));
+    const kept = [...state.messages.values()];
+    const text = kept.reduce(
+      (sum, { sent: first, content }) => sum + first.text.length + content.text.length,
+      0,
+    );
+    expect(kept.length).toBeGreaterThan(10);
+    expect(text).toBeLessThanOrEqual(messageWindow.bytes);
+    forget(state);
+    // With more than a window's worth of reactions, each dearer than a user id.
+    for (const { seq } of kept) for (const one of reacted(seq, 100)) evolve(state, one);
+    const reactions = [...state.messages.values()].reduce(
+      (sum, one) => sum + [...one.reactions.values()].reduce((all, by) => all + by.size, 0),
+      0,
+    );
+    expect(reactions).toBeGreaterThan(0);
+    expect(reactions * ann.length).toBeLessThanOrEqual(messageWindow.bytes);
+  });
+
+  it('counts what is taken back no longer', () => {
+    const state = fold(talk);
+    const { windowBytes } = state;
+    for (let round = 0; round < 100; round += 1) {
+      evolve(state, edited(message, 60_000));
+      const events = reacted(message, 2);
+      for (const one of events) evolve(state, one);
+      for (const one of events) evolve(state, { ...one, type: 'ReactionRemoved' });
+      evolve(state, edited(message, 0));
+    }
+    for (const one of [edited(message, 60_000), ...reacted(message, 2)]) evolve(state, one);
+    evolve(state, { type: 'MessageRedacted', by: cat, at, seq: message });
+    expect(state.messages.size).toBe(messages);
+    expect(state.windowBytes).toBe(windowBytes);
+  });
+
+  it('knows what an edit pushed out until it forgets', () => {
+    const state = fold(talk);
+    evolve(state, { type: 'MessageEdited', by: cat, at, seq: message, content: says('first'), mentions: [] });
+    for (let seq = message + messages - 1; seq > message + 1; seq -= 1) evolve(state, edited(seq, 60_000));
+    expect(state.messages.has(message)).toBe(false);
+    const pin = ask(cat, { type: 'PinMessage', seq: message });
+    const again = ask(cat, { type: 'EditMessage', seq: message, content: says('first'), mentions: [] });
+    const repeat = ask(cat, { id: 'k0', type: 'SendMessage', content: says('k0'), mentions: [] });
+    expect([pin, again, repeat].map((command) => missing(state, command))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(decide(state, again)).toEqual({ events: [] });
+    expect(decide(state, repeat)).toEqual({ events: [], seq: message });
+    forget(state);
+    expect(missing(state, pin)).toEqual({ message });
+  });
+
+  it('needs nothing old for somebody who was never a member, and of somebody who left only what they sent', () => {
+    const state = fold([...group, joined(dan)]);
+    for (let n = 0; n < 2 * messageWindow.messages; n += 1) evolve(state, sent(cat, `k${n}`));
+    forget(state);
+    const wanted = (by: string) =>
+      [
+        ask(by, { id: 'k', type: 'SendMessage', content: says('k'), replyTo: message, mentions: [] }),
+        ask(by, { type: 'EditMessage', seq: message, content: says('k'), mentions: [] }),
+        ask(by, { type: 'RedactMessage', seq: message }),
+        ask(by, { type: 'AddReaction', seq: message, emoji: '👍' }),
+        ask(by, { type: 'PinMessage', seq: message }),
+      ].map((command) => missing(state, command));
+    const old = { message };
+    expect(wanted(dan)).toEqual([{ send: `${dan}/k` }, old, old, old, old]);
+    expect(wanted(person(5))).toEqual(Array(5).fill(undefined));
+    evolve(state, { type: 'MemberLeft', by: dan, at, userId: dan });
+    evolve(state, { type: 'MemberBanned', by: ann, at, userId: person(6) });
+    expect(wanted(dan)).toEqual([{ send: `${dan}/k` }, ...Array(4).fill(undefined)]);
+    expect(wanted(person(6))).toEqual(Array(5).fill(undefined));
+    state.recalled.sends.set(`${dan}/k`, undefined);
+    expect(wanted(dan)).toEqual(Array(5).fill(undefined));
+    expect(wanted(SYSTEM)).toEqual([{ send: `${SYSTEM}/k` }, old, old, old, old]);
+  });
+
+  it('takes everybody for somebody who left once those are too many to be remembered', () => {
+    const state = fold(group);
+    for (let n = 0; n < 2 * messageWindow.messages; n += 1) evolve(state, sent(cat, `k${n}`));
+    forget(state);
+    for (let n = 0; n < formerLimit + 10; n += 1) {
+      evolve(state, joined(person(100 + n)));
+      evolve(state, { type: 'MemberLeft', by: ann, at, userId: person(100 + n) });
+    }
+    expect(state.former.size).toBe(formerLimit);
+    const stranger = person(5);
+    const send = ask(stranger, { id: 'k', type: 'SendMessage', content: says('k'), mentions: [] });
+    expect(missing(state, send)).toEqual({ send: `${stranger}/k` });
   });
 });

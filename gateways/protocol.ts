@@ -20,7 +20,8 @@ export const MAX_FRAME_BYTES = 128 * 1024;
 
 /**
  * The client's name for a request, chosen once and kept over retries (a ULID or UUID, say). The same id from the same
- * person in the same conversation is the same request: its repeat is acknowledged like the first and done once.
+ * person in the same conversation is the same request: its repeat is acknowledged like the first and done once. Of a
+ * message that holds for ever; of anything else while its effect can be seen, and then as long as the store remembers ids.
  */
 export const CommandId = z
   .string()

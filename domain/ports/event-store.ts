@@ -24,6 +24,9 @@ export type Appended = { readonly revision: number; readonly position: string };
 /** How far `after` is behind the end of the log. */
 export type Lag = { readonly events: number; readonly seconds: number };
 
+/** Whether appends can succeed, as far as the last ones showed, and how many wait or are being written. */
+export type Health = { readonly writable: boolean; readonly waiting: number };
+
 export const eventLimits = {
   eventBytes: 256 * 1024,
   appendBytes: 1024 * 1024,
@@ -41,7 +44,9 @@ export const eventLimits = {
  * - ES4  Revisions of a stream count 0, 1, 2, … without gap.
  * - ES5  The same append again (same stream, same expected revision, same ids) writes nothing and resolves to the
  *        first one's result, however often and however late.
- * - ES6  An id that the stream holds already is not appended again under another revision: `EventIdReused`.
+ * - ES6  An id that the stream holds already is not appended again under another revision: `EventIdReused`. A store that
+ *        can't know says so in its contract run; messages are sent once all the same, other commands only while their
+ *        effect can be seen.
  * - ES7  Positions rise in commit order. They are opaque strings of one length that compare with `<`; START is before all.
  * - ES8  `read` gives one stream's events from a revision, in order, forwards or backwards; an empty page for an unknown stream.
  * - ES9  `readAll` gives the events after a position in commit order, at most `limit`; less than that only at the end.
@@ -56,6 +61,10 @@ export const eventLimits = {
  * - ES14 When the store can't answer (disk full, closed, overloaded, too slow) it throws `StoreUnavailable`. Whether the
  *        append happened is then unknown; repeating it is safe by ES5.
  * - ES15 `end` is the position of the newest event, START of an empty log. Everything that was acknowledged is at or before it.
+ * - ES16 `health` answers at once, from memory: not writable when closed, when the writer is gone, or when an append failed
+ *        by ES14 a moment ago. A store that nobody writes to becomes writable again after that moment, so that it is tried.
+ * - ES17 `lag` is 0 events and 0 seconds at the end of the log, and more than 0 events anywhere before; exact up to 1000
+ *        events, about right beyond. `seconds` is the age of the first event after the position.
  */
 export interface EventStore extends AsyncDisposable {
   append(stream: string, expected: number, events: readonly NewEvent[]): Promise<Appended>;
@@ -69,6 +78,7 @@ export interface EventStore extends AsyncDisposable {
   truncate(stream: string, before: number): Promise<void>;
   lag(after: string): Promise<Lag>;
   end(): Promise<string>;
+  health(): Health;
 }
 
 export class WrongExpectedRevision extends Error {

@@ -68,7 +68,21 @@ export const withFaults = (store: EventStore, next: () => Fault, failure: () => 
   truncate: (stream, before) => store.truncate(stream, before),
   end: () => store.end(),
   lag: (after) => store.lag(after),
+  health: () => store.health(),
   [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+});
+
+/** The same store, which tells of each read of a stream from where on it is. */
+export const withReads = (store: EventStore, told: (from: number) => void): EventStore => ({
+  ...withFaults(
+    store,
+    () => undefined,
+    () => new Error('no fault'),
+  ),
+  read: (stream, options) => {
+    told(options?.from ?? 0);
+    return store.read(stream, options);
+  },
 });
 
 export type Plain<T> = T extends unknown ? Omit<T, 'id' | 'by' | 'at'> : never;
