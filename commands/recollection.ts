@@ -3,13 +3,14 @@ import { LRUCache } from 'lru-cache';
 import { conversationCodec } from '../domain/codec.ts';
 import type { Content } from '../domain/conversation-event.ts';
 import { type MessageState, type Missing, messageOf, sendKey, touch } from '../domain/conversation-state.ts';
-import { type ConversationId, type Seq, streamOf } from '../domain/id.ts';
+import { type ConversationId, type Seq, type UserId, streamOf } from '../domain/id.ts';
 import { type EventStore, eventLimits } from '../domain/ports/event-store.ts';
 import { type Conversation, positionOf } from './conversations.ts';
 
 /** What the timeline's read model knows of a message. */
 export type KnownMessage = {
   readonly content?: Content | undefined;
+  readonly mentions: readonly UserId[];
   readonly reactions: readonly { readonly emoji: string; readonly userIds: readonly string[] }[];
 };
 
@@ -62,6 +63,7 @@ export const createRecollection = ({
     ]);
     if (!message || !view) return undefined;
     for (const { emoji, userIds } of view.reactions) message.reactions.set(emoji, new Set(userIds));
+    message.mentions = view.mentions;
     if (view.content) message.content = view.content;
     else message.redacted = true;
     return message;

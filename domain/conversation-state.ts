@@ -10,6 +10,7 @@ export type MessageState = {
   readonly sent: Content;
   readonly replyTo: Seq | undefined;
   content: Content;
+  mentions: readonly UserId[];
   redacted: boolean;
   readonly reactions: Map<string, Set<UserId>>;
 };
@@ -131,6 +132,7 @@ export const messageOf = (event: EventOf<'MessageSent'>, seq: Seq): MessageState
   sent: event.content,
   replyTo: event.replyTo,
   content: event.content,
+  mentions: event.mentions,
   redacted: false,
   reactions: new Map(),
 });
@@ -141,9 +143,11 @@ export const touch = (message: MessageState | undefined, event: ConversationEven
   switch (event.type) {
     case 'MessageEdited':
       message.content = event.content;
+      message.mentions = event.mentions;
       break;
     case 'MessageRedacted':
       message.redacted = true;
+      message.mentions = [];
       message.content = message.sent;
       message.reactions.clear();
       break;

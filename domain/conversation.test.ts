@@ -141,6 +141,23 @@ describe('members', () => {
       .when(ask(cat, { type: 'SendMessage', content: says('x'), mentions: [] }))
       .refuses('conversation_not_found');
   });
+  it('get a role with joining from owners only', () => {
+    given(group)
+      .when(ask(ben, { type: 'AddMembers', userIds: [dan], role: 'admin' }))
+      .refuses('not_allowed');
+    given(group)
+      .when(ask(ann, { type: 'AddMembers', userIds: [dan], role: 'admin' }))
+      .emits({ userId: dan, role: 'admin' });
+  });
+  it('who have left may say so again, and nobody else', () => {
+    const left: ConversationEvent[] = [...group, { type: 'MemberLeft', by: cat, at, userId: cat }];
+    given(left)
+      .when(ask(cat, { type: 'LeaveConversation' }))
+      .emits();
+    given(left)
+      .when(ask(dan, { type: 'LeaveConversation' }))
+      .refuses('conversation_not_found');
+  });
   it('leave, and the last owner passes the group on', () => {
     given(group)
       .when(ask(cat, { type: 'LeaveConversation' }))
@@ -267,6 +284,11 @@ describe('messages', () => {
     given(talk)
       .when(ask(ann, { type: 'EditMessage', seq: message, content: says('hi'), mentions: [] }))
       .refuses('not_the_sender');
+  });
+  it('are edited to mention somebody else', () => {
+    given(talk)
+      .when(ask(cat, { type: 'EditMessage', seq: message, content: says('hello'), mentions: [ben, dan] }))
+      .emits({ type: 'MessageEdited', mentions: [ben] });
   });
   it('are redacted by their sender, an admin or an owner, once, and stay so', () => {
     for (const by of [ann, ben, cat])

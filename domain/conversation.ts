@@ -26,6 +26,8 @@ export const decide = (state: ConversationState, command: ConversationCommand): 
     if (repeated) return repeated;
   }
   const role = by === SYSTEM ? 'owner' : state.members.get(by);
+  // Who has left already may say so again.
+  if (command.type === 'LeaveConversation' && role === undefined && state.former.has(by)) return nothing;
   if (state.kind === 'none' || role === undefined) {
     return reject('conversation_not_found', 'there is no such conversation among yours');
   }
@@ -107,7 +109,7 @@ const full = (size: number) =>
 const addMembers = (state: ConversationState, command: CommandOf<'AddMembers'>, role: Role): Decision => {
   const { by, at } = command;
   const as = command.role ?? 'member';
-  if (rank[as] > rank[role]) return reject('not_allowed', `a ${role} can't add an ${as}`);
+  if (as !== 'member' && role !== 'owner') return reject('not_allowed', 'only an owner gives roles');
   const fresh = [...new Set(command.userIds)].filter((userId) => !state.members.has(userId));
   const banned = fresh.find((userId) => state.banned.has(userId));
   if (banned) return reject('member_banned', `${banned} is banned; lift the ban first`);
@@ -222,19 +224,7 @@ const onMessage = (state: ConversationState, command: OnMessage, role: Role): De
   switch (command.type) {
     case 'EditMessage':
       if (message.by !== by) return reject('not_the_sender', 'only its sender edits a message');
-      if (sameContent(message.content, command.content)) return nothing;
-      return {
-        events: [
-          {
-            type: 'MessageEdited',
-            by,
-            at,
-            seq,
-            content: command.content,
-            mentions: membersOf(state, command.mentions),
-          },
-        ],
-      };
+      return edit(state, message, command);
     case 'AddReaction': {
       const people = message.reactions.get(command.emoji);
       if (people?.has(by)) return nothing;
@@ -256,3 +246,16 @@ const onMessage = (state: ConversationState, command: OnMessage, role: Role): De
 
 const countOf = ({ reactions }: MessageState): number =>
   [...reactions.values()].reduce((sum, people) => sum + people.size, 0);
+
+const edit = (
+  state: ConversationState,
+  message: MessageState,
+  { by, at, seq, content, mentions: wanted }: CommandOf<'EditMessage'>,
+): Decision => {
+  const mentions = membersOf(state, wanted);
+  const same =
+    mentions.length === message.mentions.length &&
+    mentions.every((userId) => message.mentions.includes(userId));
+  if (same && sameContent(message.content, content)) return nothing;
+  return { events: [{ type: 'MessageEdited', by, at, seq, content, mentions }] };
+};

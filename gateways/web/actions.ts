@@ -1,6 +1,6 @@
 import type { Command, Message } from '../protocol.ts';
 import { submit } from './connection.ts';
-import { type Conversation, catchUp, load } from './conversation.ts';
+import { type Conversation, catchUp, expectSeq, load } from './conversation.ts';
 import { newId } from './id.ts';
 import { type Pending, dropPending, pending, putPending } from './pending.ts';
 import { go } from './route.ts';
@@ -90,6 +90,7 @@ export const toggleReaction = (
 
 /** Starts it, or finds it, and goes there. */
 export const startConversation = async (command: Command): Promise<void> => {
-  const { conversationId } = await submit(command);
+  const { conversationId, seq } = await submit(command);
+  expectSeq(conversationOf(conversationId), seq);
   go(conversationId);
 };

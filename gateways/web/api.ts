@@ -6,7 +6,6 @@ import type {
   ErrorBody,
   EventsPage,
   Invitation,
-  Message,
   Session,
   SignIn,
   SignUp,
@@ -31,6 +30,7 @@ export class ApiError extends Error {
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type Place = { before?: Seq; after?: Seq; around?: Seq; limit?: number; atLeast?: Seq };
 type Query = Record<string, string | number | undefined>;
 
 const TIMEOUT = 20_000;
@@ -102,9 +102,8 @@ export const api = {
   conversations: () => get<{ conversations: ConversationSummary[] }>('/v1/conversations'),
   conversation: (id: ConversationId, atLeast?: Seq) =>
     get<ConversationDetail>(conversation(id) + query({ atLeast })),
-  messages: (id: ConversationId, place: { before?: Seq; after?: Seq; around?: Seq; atLeast?: Seq }) =>
-    get<TimelinePage>(`${conversation(id)}/messages${query({ ...place, limit: 50 })}`),
-  message: (id: ConversationId, seq: Seq) => get<Message>(`${conversation(id)}/messages/${seq}`),
+  messages: (id: ConversationId, place: Place) =>
+    get<TimelinePage>(`${conversation(id)}/messages${query({ limit: 50, ...place })}`),
   events: (id: ConversationId, after: Seq) =>
     get<EventsPage>(`${conversation(id)}/events${query({ after, limit: 200 })}`),
   startDirect: (userId: UserId) => call<Acknowledgement>('PUT', `/v1/conversations/direct/${userId}`),

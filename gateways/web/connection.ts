@@ -24,8 +24,9 @@ const onFrame = (frame: ServerFrame): void => {
       outbox.settle(frame);
       break;
     case 'error':
-      if (frame.id === undefined) toast(frame.message);
-      else outbox.settle(frame);
+      // What passes by itself is shown by the status.
+      if (frame.id !== undefined) outbox.settle(frame);
+      else if (!frame.retry) toast(frame.message);
       break;
     default:
   }
@@ -36,6 +37,7 @@ const connect = () => {
   socket = createSocket({
     token: accessToken,
     onFrame,
+    onTooLarge: outbox.refuseLargest,
     onStatus: (next) => {
       status.value = next;
       if (next === 'online') {

@@ -2,6 +2,7 @@ import { type Signal, batch, signal } from '@preact/signals';
 import type { ConversationDetail, SequencedEvent } from '../protocol.ts';
 import { ApiError, api } from './api.ts';
 import { type Timeline, fold, indexOf, join, timelineOf, trim } from './fold.ts';
+import { type Quotes, touchQuotes } from './quotes.ts';
 import { foldDetail } from './summary.ts';
 import type { ConversationId, Seq } from './types.ts';
 
@@ -13,36 +14,46 @@ const FAR_BEHIND = 2_000;
 /** Where a timeline was scrolled to: the places of the items that were in sight, or its end. */
 export type Anchor = 'end' | readonly { readonly seq: Seq; readonly top: number }[];
 
+type Page = { readonly what: 'all'; readonly around: Seq | undefined } | { readonly what: 'older' | 'newer' };
+
 /** A conversation that was opened. */
 export type Conversation = {
   readonly id: ConversationId;
   readonly timeline: Signal<Timeline | undefined>;
   readonly detail: Signal<ConversationDetail | undefined>;
-  readonly loading: Signal<'older' | 'newer' | 'all' | undefined>;
+  readonly loading: Signal<Page['what'] | undefined>;
   readonly failed: Signal<string | undefined>;
   /** The message that should come into sight. */
   readonly target: Signal<{ readonly seq: Seq } | undefined>;
+  /** Messages beside the timeline that others are in reply to, and what is pinned. */
+  readonly quotes: Quotes;
   anchor: Anchor;
   /** Events that came while something was on its way from the server, which may be older. */
   recent: SequencedEvent[];
   catching: boolean;
   reading: boolean;
+  /** The page that is next, and the end of reading pages. */
+  wanted: Page | undefined;
+  busy: Promise<void> | undefined;
   /** The newest event that is known to have happened. */
   seen: Seq;
 };
 
-export const createConversation = (id: ConversationId): Conversation => ({
+export const createConversation = (id: ConversationId, seen: Seq = -1): Conversation => ({
   id,
   timeline: signal(undefined),
   detail: signal(undefined),
   loading: signal(undefined),
   failed: signal(undefined),
   target: signal(undefined),
+  quotes: new Map(),
   anchor: 'end',
   recent: [],
   catching: false,
   reading: false,
-  seen: -1,
+  wanted: undefined,
+  busy: undefined,
+  seen,
 });
 
 /** Takes events in; `complete` as in `fold`. */
@@ -57,6 +68,7 @@ export const receive = (
   const now = timeline.peek();
   batch(() => {
     receiveDetail(conversation, events);
+    touchQuotes(conversation.quotes, events);
     if (!now) return;
     const folded = fold(now, events, complete);
     timeline.value = bounded(folded.timeline, conversation.anchor === 'end');
@@ -102,6 +114,19 @@ export const loadDetail = async (conversation: Conversation): Promise<void> => {
   }
 };
 
+/** Events up to this one happened: what is shown is to have them. */
+export const expectSeq = (conversation: Conversation, seq: Seq): void => {
+  conversation.seen = Math.max(conversation.seen, seq);
+  const detail = conversation.detail.peek();
+  if (detail && detail.lastSeq < seq) void loadDetail(conversation);
+  if (isBehind(conversation)) void catchUp(conversation);
+};
+
+const isBehind = ({ timeline, seen }: Conversation): boolean => {
+  const now = timeline.peek();
+  return now !== undefined && now.lastSeq < seen;
+};
+
 /** Reads what was missed, to the end. */
 export const catchUp = async (conversation: Conversation): Promise<void> => {
   if (conversation.catching || !conversation.timeline.peek()) return;
@@ -110,14 +135,17 @@ export const catchUp = async (conversation: Conversation): Promise<void> => {
     for (;;) {
       const from = conversation.timeline.peek()?.lastSeq ?? -1;
       const { events, lastSeq } = await api.events(conversation.id, from);
+      conversation.seen = Math.max(conversation.seen, lastSeq);
       if (lastSeq - from > FAR_BEHIND) {
         await Promise.all([load(conversation), loadDetail(conversation)]);
-        return;
+        if ((conversation.timeline.peek()?.lastSeq ?? -1) <= from) return;
+        continue;
       }
       receive(conversation, events, true);
       const now = conversation.timeline.peek();
-      if (events.length === 0 && now) conversation.timeline.value = { ...now, lastSeq };
-      if (!now || now.lastSeq >= lastSeq) return;
+      if (events.length === 0 && now)
+        conversation.timeline.value = { ...now, lastSeq: Math.max(now.lastSeq, lastSeq) };
+      if (events.length === 0 || !isBehind(conversation)) return;
     }
   } catch (error) {
     conversation.failed.value = messageOf(error);
@@ -131,51 +159,56 @@ const messageOf = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error);
 };
 
-/** The newest page, or the one around a message. */
-export const load = async (conversation: Conversation, around?: Seq): Promise<void> => {
-  await loadingAs(conversation, 'all', async () => {
-    const lastSeq = conversation.timeline.peek()?.lastSeq;
-    const atLeast = lastSeq === undefined ? {} : { atLeast: lastSeq };
-    const page = await api.messages(conversation.id, around === undefined ? atLeast : { ...atLeast, around });
-    conversation.anchor = around === undefined ? 'end' : [];
-    const { timeline, rest } = fold(timelineOf(page), conversation.recent);
-    conversation.timeline.value = timeline;
-    return rest.length > 0;
-  });
+/** The newest page, or the one around a message: after what is on its way, and instead of what else was to come then. */
+export const load = (conversation: Conversation, around?: Seq): Promise<void> =>
+  want(conversation, { what: 'all', around });
+
+export const loadMore = (conversation: Conversation, side: 'older' | 'newer'): Promise<void> =>
+  conversation.busy ?? want(conversation, { what: side });
+
+const want = (conversation: Conversation, page: Page): Promise<void> => {
+  conversation.wanted = page;
+  conversation.busy ??= readPages(conversation);
+  return conversation.busy;
 };
 
-export const loadMore = async (conversation: Conversation, side: 'older' | 'newer'): Promise<void> => {
+const readPages = async (conversation: Conversation): Promise<void> => {
+  const { loading, failed } = conversation;
+  for (let page = conversation.wanted; page; page = conversation.wanted) {
+    conversation.wanted = undefined;
+    loading.value = page.what;
+    try {
+      await (page.what === 'all' ? begin(conversation, page.around) : extend(conversation, page.what));
+      failed.value = undefined;
+    } catch (error) {
+      failed.value = messageOf(error);
+    }
+    conversation.recent = [];
+  }
+  conversation.busy = undefined;
+  loading.value = undefined;
+  if (isBehind(conversation)) void catchUp(conversation);
+};
+
+const begin = async (conversation: Conversation, around: Seq | undefined): Promise<void> => {
+  const lastSeq = Math.max(conversation.timeline.peek()?.lastSeq ?? -1, conversation.seen);
+  const atLeast = lastSeq < 0 ? {} : { atLeast: lastSeq };
+  const page = await api.messages(conversation.id, around === undefined ? atLeast : { ...atLeast, around });
+  conversation.anchor = around === undefined ? 'end' : [];
+  // What happened in between does not come as events.
+  if (page.lastSeq > (conversation.timeline.peek()?.lastSeq ?? -1)) conversation.quotes.clear();
+  conversation.seen = Math.max(conversation.seen, page.lastSeq);
+  conversation.timeline.value = fold(timelineOf(page), conversation.recent).timeline;
+};
+
+const extend = async (conversation: Conversation, side: 'older' | 'newer'): Promise<void> => {
   const start = conversation.timeline.peek();
   const from = side === 'older' ? start?.before : start?.after;
   if (!start || from === undefined) return;
   const place = side === 'older' ? { before: from } : { after: from };
-  await loadingAs(conversation, side, async () => {
-    const page = await api.messages(conversation.id, { ...place, atLeast: start.lastSeq });
-    const now = conversation.timeline.peek();
-    if (now) conversation.timeline.value = trim(join(now, side, page, conversation.recent), side, MOST_ROWS);
-    return false;
-  });
-};
-
-const loadingAs = async (
-  conversation: Conversation,
-  what: 'older' | 'newer' | 'all',
-  work: () => Promise<boolean>,
-): Promise<void> => {
-  const { loading, failed } = conversation;
-  if (loading.peek()) return;
-  loading.value = what;
-  let behind = false;
-  try {
-    behind = await work();
-    failed.value = undefined;
-  } catch (error) {
-    failed.value = messageOf(error);
-  } finally {
-    conversation.recent = [];
-    loading.value = undefined;
-  }
-  if (behind) await catchUp(conversation);
+  const page = await api.messages(conversation.id, { ...place, atLeast: start.lastSeq });
+  const now = conversation.timeline.peek();
+  if (now) conversation.timeline.value = trim(join(now, side, page, conversation.recent), side, MOST_ROWS);
 };
 
 /** Brings a message into sight, wherever it is. */

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { ClientFrame, Command } from '../protocol.ts';
+import { limits } from '../../domain/limits.ts';
+import { type ClientFrame, type Command, MAX_FRAME_BYTES } from '../protocol.ts';
 import { newId } from './id.ts';
-import { createOutbox } from './outbox.ts';
+import { MOST_BYTES, createOutbox } from './outbox.ts';
 
 const command: Command = { type: 'LeaveConversation', conversationId: 'c' };
 const ack = (id: string) => ({ type: 'ack', id, conversationId: 'c', seq: 7 }) as const;
@@ -87,6 +88,40 @@ test('it holds 200 commands and no more', async () => {
   const ended = Promise.allSettled(answers);
   outbox.clear();
   expect((await ended).every(({ status }) => status === 'rejected')).toBe(true);
+});
+
+const saying = (text: string): Command => ({
+  type: 'SendMessage',
+  conversationId: 'c',
+  content: { kind: 'text', text },
+  mentions: [],
+});
+
+test('what would not fit into a frame is refused at once, and never sent', async () => {
+  const outbox = open();
+  expect(MOST_BYTES).toBe(MAX_FRAME_BYTES);
+  const escaped = outbox.submit('1', saying('\u0001'.repeat(limits.textBytes)));
+  await expect(escaped).rejects.toMatchObject({ code: 'message_too_large' });
+  expect(sent).toEqual([]);
+  const plain = outbox.submit('2', saying('€'.repeat(Math.floor(limits.textBytes / 3))));
+  outbox.settle(ack('2'));
+  await plain;
+});
+
+test('a connection closed because of a frame’s size refuses the largest one that waits', async () => {
+  const outbox = open();
+  const small = outbox.submit('1', command);
+  const large = outbox.submit('2', saying('x'.repeat(1_000)));
+  const later = outbox.submit('3', command);
+  outbox.refuseLargest();
+  await expect(large).rejects.toMatchObject({ code: 'message_too_large' });
+  sent = [];
+  outbox.resend();
+  expect(sent.map((frame) => 'id' in frame && frame.id)).toEqual(['1', '3']);
+  outbox.settle(ack('1'));
+  outbox.settle(ack('3'));
+  await Promise.all([small, later]);
+  outbox.refuseLargest();
 });
 
 test('ids are ULIDs, in the order of time', () => {

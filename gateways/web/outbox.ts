@@ -11,6 +11,8 @@ export class CommandFailed extends Error {
 
 type Waiting = {
   readonly frame: Extract<ClientFrame, { type: 'command' }>;
+  /** Of UTF-8. */
+  readonly bytes: number;
   readonly resolve: (ack: Acknowledgement) => void;
   readonly reject: (error: CommandFailed) => void;
   timer: ReturnType<typeof setTimeout> | undefined;
@@ -22,6 +24,10 @@ const AGAIN_AFTER = 1_000;
 const RETRIES = 3;
 /** Fewer than a server takes at once: all of them may be sent again together. */
 const MOST = 200;
+/** `MAX_FRAME_BYTES` of the protocol, whose schemas are not for the browser. */
+export const MOST_BYTES = 128 * 1024;
+
+const tooLarge = () => new CommandFailed('message_too_large', 'This is too long to be sent.');
 
 /**
  * Commands on their way. Each is answered once; what was not answered when the connection broke is sent again with the
@@ -54,7 +60,12 @@ export const createOutbox = (send: (frame: ClientFrame) => boolean) => {
           return;
         }
         const frame = { type: 'command', id, command } as const;
-        const entry: Waiting = { frame, resolve, reject, timer: undefined, retries: RETRIES };
+        const { length: bytes } = new TextEncoder().encode(JSON.stringify(frame));
+        if (bytes > MOST_BYTES) {
+          reject(tooLarge());
+          return;
+        }
+        const entry: Waiting = { frame, bytes, resolve, reject, timer: undefined, retries: RETRIES };
         waiting.set(id, entry);
         dispatch(entry);
       }),
@@ -77,6 +88,15 @@ export const createOutbox = (send: (frame: ClientFrame) => boolean) => {
     },
     resend: (): void => {
       for (const entry of waiting.values()) dispatch(entry);
+    },
+    /**
+     * The server, or something before it, closed because a frame was too large, and did not say which: if any is, then
+     * the largest of those that were not answered.
+     */
+    refuseLargest: (): void => {
+      let largest: Waiting | undefined;
+      for (const entry of waiting.values()) if (entry.bytes > (largest?.bytes ?? 0)) largest = entry;
+      if (largest) take(largest.frame.id)?.reject(tooLarge());
     },
     clear: (): void => {
       for (const id of waiting.keys()) take(id)?.reject(new CommandFailed('signed_out', 'You signed out.'));

@@ -1,6 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { User } from '../protocol.ts';
 import { api } from './api.ts';
+import { session } from './session.ts';
 import type { UserId } from './types.ts';
 
 /** Parlance itself, as the actor of imports and the like. */
@@ -14,6 +15,11 @@ type Known = Signal<User | undefined | null>;
 const known = new Map<UserId, Known>();
 const wanted = new Set<UserId>();
 let asking = false;
+session.subscribe((current) => {
+  if (current) return;
+  known.clear();
+  wanted.clear();
+});
 
 /** Somebody, read when first needed. */
 export const person = (userId: UserId): Known => {
@@ -43,7 +49,7 @@ const ask = async () => {
         if (entry?.value === undefined && entry) entry.value = null;
       }
     } catch {
-      for (const id of ids) wanted.add(id);
+      if (session.peek()) for (const id of ids) wanted.add(id);
       break;
     }
   }

@@ -1,7 +1,9 @@
-import type { ClientFrame, PROTOCOL_VERSION, ServerFrame } from '../protocol.ts';
+import type { ClientFrame, PROTOCOL_VERSION, ServerFrame, closeCodes } from '../protocol.ts';
 
 const version: typeof PROTOCOL_VERSION = 1;
-const UNAUTHORIZED = 4401;
+const UNAUTHORIZED: typeof closeCodes.unauthorized = 4401;
+/** RFC 6455: a frame was larger than the other side takes. */
+const TOO_LARGE = 1009;
 const PING_EVERY = 25_000;
 const SILENCE = 40_000;
 
@@ -12,10 +14,12 @@ type Options = {
   readonly token: (instead?: string) => Promise<string>;
   readonly onFrame: (frame: ServerFrame) => void;
   readonly onStatus: (status: Status) => void;
+  /** The connection was closed because of one of the frames that were sent. */
+  readonly onTooLarge: () => void;
 };
 
 /** Keeps one socket open for as long as it can: backoff from 0.5 s, doubled to 30 s, each shortened at random. */
-export const createSocket = ({ token, onFrame, onStatus }: Options) => {
+export const createSocket = ({ token, onFrame, onStatus, onTooLarge }: Options) => {
   let socket: WebSocket | undefined;
   let used: string | undefined;
   let refused: string | undefined;
@@ -85,7 +89,9 @@ export const createSocket = ({ token, onFrame, onStatus }: Options) => {
       if (socket !== mine) return;
       socket = undefined;
       online = false;
+      // With any other code the token is as good as before.
       if (code === UNAUTHORIZED) refused = used;
+      if (code === TOO_LARGE) onTooLarge();
       later(comeBack ?? backoff());
     };
   };

@@ -1,14 +1,22 @@
 import { batch, computed, signal } from '@preact/signals';
 import type { ConversationSummary, SequencedEvent } from '../protocol.ts';
-import { api } from './api.ts';
-import { type Conversation, catchUp, createConversation, load, loadDetail, receive } from './conversation.ts';
+import { ApiError, api } from './api.ts';
+import {
+  type Conversation,
+  catchUp,
+  createConversation,
+  expectSeq,
+  load,
+  loadDetail,
+  receive,
+} from './conversation.ts';
 import { confirm, pending } from './pending.ts';
 import { go, route } from './route.ts';
 import { session } from './session.ts';
 import type { Status } from './socket.ts';
 import { foldSummary } from './summary.ts';
 import { toast } from './toast.ts';
-import type { ConversationId } from './types.ts';
+import type { ConversationId, Seq } from './types.ts';
 
 export const me = computed(() => session.value?.user.userId ?? '');
 export const status = signal<Status>('connecting');
@@ -31,7 +39,7 @@ const KEPT = 8;
 const opened = new Map<ConversationId, Conversation>();
 
 export const conversationOf = (id: ConversationId): Conversation => {
-  const found = opened.get(id) ?? createConversation(id);
+  const found = opened.get(id) ?? createConversation(id, summaries.peek()?.get(id)?.lastSeq);
   opened.delete(id);
   opened.set(id, found);
   for (const oldest of opened.keys()) {
@@ -49,27 +57,41 @@ export const open = (id: ConversationId): void => {
 };
 
 /** Events that came while the list was on its way, which may be older. */
-let meanwhile: { readonly id: ConversationId; readonly events: readonly SequencedEvent[] }[] | undefined;
+let meanwhile: { id: ConversationId; events: readonly SequencedEvent[] }[] | undefined;
 
 const loadList = async (): Promise<void> => {
-  meanwhile ??= [];
-  const { conversations } = await api.conversations();
-  const came = meanwhile;
-  meanwhile = undefined;
-  batch(() => {
-    summaries.value = new Map(conversations.map((summary) => [summary.conversationId, summary]));
-    for (const { id, events } of came) summarise(id, events);
-  });
+  const came: typeof meanwhile = [];
+  meanwhile = came;
+  try {
+    const { conversations } = await api.conversations();
+    // Unless another one is on its way, or nobody is signed in any more.
+    if (meanwhile !== came) return;
+    batch(() => {
+      summaries.value = new Map(conversations.map((summary) => [summary.conversationId, summary]));
+      for (const { id, events } of came) summarise(id, events);
+      for (const summary of conversations) expectShown(summary);
+    });
+  } finally {
+    if (meanwhile === came) meanwhile = undefined;
+  }
+};
+
+/** What is open of a conversation must not be older than its entry in the list. */
+const expectShown = ({ conversationId, lastSeq }: ConversationSummary) => {
+  const conversation = opened.get(conversationId);
+  if (conversation) expectSeq(conversation, lastSeq);
 };
 
 /** After every (re)connection: what happened meanwhile. */
 export const resume = async (): Promise<void> => {
   await Promise.all([
     loadList().catch((error: unknown) => toast(error)),
-    ...[...opened.values()].map((conversation) => {
-      if (conversation.timeline.peek()) return catchUp(conversation);
-      return Promise.all([load(conversation), loadDetail(conversation)]);
-    }),
+    ...[...opened.values()].map((conversation) =>
+      Promise.all([
+        conversation.timeline.peek() ? catchUp(conversation) : (conversation.busy ?? load(conversation)),
+        conversation.detail.peek() ? undefined : loadDetail(conversation),
+      ]),
+    ),
   ]);
 };
 
@@ -88,24 +110,47 @@ const summarise = (id: ConversationId, events: readonly SequencedEvent[]) => {
   const known = summaries.peek();
   if (!known) return;
   let summary = known.get(id);
-  if (!summary) return void readSummary(id, events);
+  if (!summary) return void readSummary(id, events.at(-1)?.seq ?? 0);
   for (const entry of events) {
     const next = foldSummary(summary, entry, me.peek());
-    if (next === 'gap') return void readSummary(id, events);
+    if (next === 'gap') return void readSummary(id, events.at(-1)?.seq ?? 0);
     if (!next) return forget(id, summary.title);
     summary = next;
   }
   if (summary !== known.get(id)) summaries.value = new Map(known).set(id, summary);
 };
 
-const readSummary = async (id: ConversationId, events: readonly SequencedEvent[]) => {
-  const detail = await api.conversation(id, events.at(-1)?.seq).catch(() => undefined);
+/** Summaries on their way, with the event that each is to hold. */
+const reading = new Map<ConversationId, Seq>();
+
+const readSummary = async (id: ConversationId, seq: Seq) => {
+  const before = reading.get(id);
+  reading.set(id, Math.max(before ?? 0, seq));
+  if (before !== undefined) return;
+  const person = me.peek();
+  try {
+    for (let lastSeq = -1; lastSeq < (reading.get(id) ?? -1); ) {
+      const detail = await api.conversation(id, reading.get(id));
+      if (me.peek() !== person) return;
+      const { members: _members, pins: _pins, ...summary } = detail;
+      putSummary(summary);
+      ({ lastSeq } = summary);
+    }
+  } catch (error) {
+    const known = summaries.peek()?.get(id);
+    const gone = error instanceof ApiError && error.status === 404 && me.peek() === person;
+    if (gone && known) forget(id, known.title);
+  } finally {
+    reading.delete(id);
+  }
+};
+
+const putSummary = (summary: ConversationSummary) => {
   const known = summaries.peek();
-  if (!detail || !known) return;
-  const { members: _members, pins: _pins, ...summary } = detail;
-  const mine = known.get(id);
-  if (mine && mine.lastSeq >= summary.lastSeq) return;
-  summaries.value = new Map(known).set(id, summary);
+  const mine = known?.get(summary.conversationId);
+  if (!known || (mine && mine.lastSeq >= summary.lastSeq)) return;
+  summaries.value = new Map(known).set(summary.conversationId, summary);
+  expectShown(summary);
 };
 
 /** You are no longer in this conversation. */
@@ -122,6 +167,7 @@ const forget = (id: ConversationId, title: string | undefined) => {
 /** Nothing of one person may be left for the next. */
 export const clearStore = (): void => {
   meanwhile = undefined;
+  reading.clear();
   batch(() => {
     summaries.value = undefined;
     opened.clear();

@@ -126,6 +126,17 @@ describe.skipIf(skipped !== undefined)(`the web client ${skipped ?? ''}`, () => 
     expect(await message(ada, 'meanwhile').count()).toBe(1);
   }, 60_000);
 
+  test('a message that no frame can hold is refused, and the next one goes through', async () => {
+    const { at } = await group('Paste', ['ben']);
+    await visit(ada, at);
+    await say(ada, '\u0001'.repeat(60_000));
+    await ada.page.getByRole('alert').filter({ hasText: 'Not sent: This is too long' }).waitFor();
+    await ada.page.getByRole('button', { name: 'Discard' }).click();
+    await say(ada, 'shorter');
+    await expect.poll(() => message(ada, 'shorter').getAttribute('class')).not.toContain('pending');
+    await ada.page.getByText('Connected', { exact: true }).waitFor();
+  });
+
   test('history comes as one scrolls, stays in its place, and does not pile up', async () => {
     const { rest, at, path } = await group('Archive', []);
     for (let number = 0; number < 420; number += 1) {

@@ -4,7 +4,7 @@ import { contentOf, perform, sendMessage } from '../actions.ts';
 import type { Conversation } from '../conversation.ts';
 import { type Draft, draftOf, emptyDraft } from '../draft.ts';
 import { nameOf, usernameOf } from '../people.ts';
-import { summaryOf } from '../quotes.ts';
+import { quoted, summaryOf } from '../quotes.ts';
 import { me } from '../store.ts';
 import { mentionsIn } from '../text.ts';
 import { toast } from '../toast.ts';
@@ -26,6 +26,7 @@ export function Composer({ conversation, placeholder }: Props) {
   const query = useSignal<string | undefined>(undefined);
   const choice = useSignal(0);
   const { text, editing, replyTo } = draft.value;
+  const about = editing ?? replyTo;
   const people = query.value === undefined ? [] : candidatesFor(conversation, query.value);
   const chosen = people[Math.min(choice.value, people.length - 1)];
 
@@ -85,11 +86,11 @@ export function Composer({ conversation, placeholder }: Props) {
   return (
     <div class="composer">
       <MentionPicker people={people} chosen={chosen} onChoose={mention} />
-      {(editing ?? replyTo) && (
+      {about && (
         <p class="context">
           <span class="one-line grow">
             <strong>{editing ? 'Edit your message' : `Reply to ${nameOf(replyTo?.by ?? '')}`}</strong>{' '}
-            <span class="muted">{summaryOf(editing ?? replyTo)}</span>
+            <span class="muted">{summaryOf(quoted(conversation, about.seq) ?? about)}</span>
           </span>
           <IconButton icon="close" label="Cancel" onClick={() => write(editing ? emptyDraft : { text })} />
         </p>
