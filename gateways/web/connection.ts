@@ -79,6 +79,8 @@ export const stayConnected = (): void => {
       socket?.renew(current.accessToken);
     }
     clearTimeout(timer);
-    if (current) timer = setTimeout(refresh, Math.max(5_000, current.freshUntil - Date.now() - 55_000));
+    // Tabs without navigator.locks (plain HTTP) must not refresh at the same moment: the second one would look like a thief.
+    const early = 15_000 + Math.random() * 40_000;
+    if (current) timer = setTimeout(refresh, Math.max(5_000, current.freshUntil - Date.now() - early));
   });
 };

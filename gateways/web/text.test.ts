@@ -16,6 +16,12 @@ describe('addresses', () => {
     expect(links('javascript:alert(1) data:text/html,x ftp://example.com https://')).toEqual([]);
   });
 
+  test('that never end are cut, and take no time that grows faster than they do', () => {
+    expect(links(`http://a${')'.repeat(60_000)}`)).toEqual(['http://a/']);
+    expect(links(`http://a${'.'.repeat(60_000)}a`)).toEqual(['http://a/']);
+    expect(links(`http://a/${'x'.repeat(60_000)}`)).toHaveLength(1);
+  });
+
   test('inside code are code', () => {
     expect(parse('`https://example.com`')).toEqual([{ kind: 'code', text: 'https://example.com' }]);
   });

@@ -4,9 +4,10 @@ export type Part =
   | { readonly kind: 'mention'; readonly text: string; readonly userId: string };
 
 const CODE = /```(?:[\w+-]*\n)?([\s\S]+?)\n?```|`([^`\n]+)`/g;
-const LINK = /\bhttps?:\/\/[^\s<>"'`]+/gi;
+/** Browsers take about so long an address; what is longer costs too much to look at. */
+const LINK = /\bhttps?:\/\/[^\s<>"'`]{1,2040}/gi;
 /** What ends a sentence rather than an address. */
-const TAIL = /[.,;:!?…*_~|]+$/;
+const TAIL = new Set('.,;:!?…*_~|');
 
 /** A message's text in pieces: plain, code, addresses, and the names of these people after an `@`. */
 export const parse = (text: string, people: readonly { userId: string; name: string }[] = []): Part[] => {
@@ -37,13 +38,18 @@ const withLinks = (text: string, people: People): Part[] => {
   return [...parts, ...withMentions(text.slice(from), people)];
 };
 
+/** Without what ends the sentence around it: punctuation, and brackets that were opened before the address. */
 const trimmed = (address: string): string => {
-  let result = address.replace(TAIL, '');
-  const count = (character: string) => result.split(character).length;
-  while (/[)\]]$/.test(result) && count('(') + count('[') < count(')') + count(']')) {
-    result = result.slice(0, -1).replace(TAIL, '');
+  let open = 0;
+  for (const character of address) open += '(['.includes(character) ? 1 : ')]'.includes(character) ? -1 : 0;
+  let end = address.length;
+  for (; end > 0; end -= 1) {
+    const last = address.charAt(end - 1);
+    if (TAIL.has(last)) continue;
+    if (open >= 0 || !')]'.includes(last)) break;
+    open += 1;
   }
-  return result;
+  return address.slice(0, end);
 };
 
 const safe = (address: string): string | undefined => {
@@ -69,10 +75,13 @@ const withMentions = (text: string, people: People): Part[] => {
 
 type Found = { readonly index: number; readonly name: string; readonly userId: string };
 
+const MOST_MENTIONS = 500;
+
 /** Where people are named after an `@`: at the start of a word, the longest name that ends with a word. */
 export const mentionsIn = (text: string, people: People): Found[] => {
   const longest = people.toSorted((a, b) => b.name.length - a.name.length);
   const found: Found[] = [];
+  let looked = 0;
   for (const { index } of text.matchAll(/(?<![\p{L}\p{N}_@])@/gu)) {
     const rest = text.slice(index + 1);
     const who = longest.find(({ name }) => {
@@ -80,6 +89,8 @@ export const mentionsIn = (text: string, people: People): Found[] => {
       return !/^[\p{L}\p{N}_-]/u.test(rest.slice(name.length));
     });
     if (who) found.push({ index, ...who });
+    looked += 1;
+    if (looked === MOST_MENTIONS) break;
   }
   return found;
 };
