@@ -115,8 +115,8 @@ const commit = async (
         (error instanceof WrongExpectedRevision && error.actual < expected);
       if (ahead) deps.conversations.drop(conversationId);
       else deps.conversations.doubt(conversationId, conversation);
-      if (error instanceof EventIdReused && !done.has(error.id)) {
-        done.add(error.id);
+      if (error instanceof EventIdReused && error.ids.some((id) => !done.has(id))) {
+        for (const id of error.ids) done.add(id);
         continue;
       }
       conflicts += 1;

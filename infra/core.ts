@@ -4,11 +4,9 @@ import { createExecute } from '../commands/execute.ts';
 import { createHandle } from '../commands/handle.ts';
 import { type Timeline, createRecollection } from '../commands/recollection.ts';
 import { streamOf } from '../domain/id.ts';
-import { conversationMembers } from '../projections/conversation-members.ts';
-import { conversations } from '../projections/conversations.ts';
+import { projections } from '../projections/all.ts';
 import * as messages from '../projections/messages.ts';
 import { runProjections } from '../projections/run.ts';
-import { userConversations } from '../projections/user-conversations.ts';
 import type { Settings } from './config.ts';
 import { openDataDir } from './data-dir.ts';
 import { openDirectory } from './directory/open.ts';
@@ -20,7 +18,15 @@ import { openTables } from './tables/open.ts';
 export const openCore = async (settings: Pick<Settings, 'DATA_DIR' | 'STATE_CACHE_MB'>, log: Logger) => {
   const closing: (() => PromiseLike<void>)[] = [];
   const close = async () => {
-    for (const one of closing.splice(0).reverse()) await one();
+    const failures: unknown[] = [];
+    for (const one of closing.splice(0).reverse()) {
+      try {
+        await one();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   };
   const owned = <T extends AsyncDisposable>(resource: T): T => {
     closing.push(() => resource[Symbol.asyncDispose]());
@@ -47,7 +53,7 @@ export const openCore = async (settings: Pick<Settings, 'DATA_DIR' | 'STATE_CACH
       runProjections({
         store,
         tables,
-        projections: [conversations, messages.messages, userConversations, conversationMembers],
+        projections,
         log,
       }),
     );
@@ -79,7 +85,7 @@ export const openCore = async (settings: Pick<Settings, 'DATA_DIR' | 'STATE_CACH
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    await close();
+    await close().catch((err: unknown) => log.error({ err }, 'not everything could be closed'));
     throw error;
   }
 };

@@ -149,14 +149,14 @@ const serve = async (
     out(`API: ${server.url}/docs   data: ${server.core.dataDir}   stop: Ctrl-C`);
   }
   // It ends the process: with 0 after a signal, with 1 after an error or when closing takes too long.
-  let broken: unknown;
+  const ended: { reason?: Error } = {};
   const grace = closeWithGrace({ delay: DRAIN_MS, logger: false }, async ({ err }) => {
     if (err) server.core.log.fatal({ err }, 'stopping after an error');
     await server.close();
-    if (broken !== undefined) throw broken;
+    if (ended.reason) throw ended.reason;
   });
-  broken = await server.failed;
-  server.core.log.fatal({ err: broken }, 'can’t go on');
+  ended.reason = await server.failed;
+  server.core.log.fatal({ err: ended.reason }, 'can’t go on');
   grace.close();
   return 1;
 };

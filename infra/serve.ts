@@ -12,6 +12,7 @@ import { createSocketServer } from '../gateways/websocket/server.ts';
 import * as userConversations from '../projections/user-conversations.ts';
 import type { Settings } from './config.ts';
 import { type Core, openCore } from './core.ts';
+import { httpDeps } from './http-deps.ts';
 import { createLog } from './log.ts';
 import { readVersion, root } from './root.ts';
 
@@ -26,7 +27,7 @@ export type Server = {
   readonly core: Core;
   readonly accounts: ReturnType<typeof openAccounts>;
   /** Resolves with the reason when the server can't go on by itself. */
-  readonly failed: Promise<unknown>;
+  readonly failed: Promise<Error>;
   /** Stops accepting, finishes what was accepted, tells clients when to come back, and closes everything. */
   close(): Promise<void>;
 };
@@ -40,8 +41,8 @@ export const startServer = async (settings: Settings): Promise<Server> => {
   const accounts = openAccounts(directory, Date.now, { signUp: settings.SIGN_UP });
 
   const rooms = createRooms();
-  let fail: (reason: unknown) => void = () => undefined;
-  const failed = new Promise<unknown>((resolve) => (fail = resolve));
+  let fail: (reason: Error) => void = () => undefined;
+  const failed = new Promise<Error>((resolve) => (fail = resolve));
   const delivery: Delivery = deliver({
     store,
     rooms,
@@ -60,24 +61,15 @@ export const startServer = async (settings: Settings): Promise<Server> => {
     if (!stop.signal.aborted) fail(new Error('delivery ended'));
   });
 
-  const http = createHttpServer({
-    execute,
-    accounts,
-    directory,
-    tables,
-    running,
-    store,
-    log,
-    registry: metrics.registry,
-    settings: {
+  const http = createHttpServer(
+    httpDeps(core, accounts, {
       version: await readVersion(),
       signUp: settings.SIGN_UP,
       publicUrl: settings.PUBLIC_URL,
       trustProxy: settings.TRUST_PROXY,
       webRoot: existsSync(webRoot) ? webRoot : undefined,
-    },
-    now: Date.now,
-  });
+    }),
+  );
   const settled = async () => {
     if (!(await running.reached(delivery.position(), ARRIVAL_MS))) throw new Refusal('view_behind');
   };

@@ -16,6 +16,9 @@ export type Poison = {
 /** A projection and which events it is given. */
 export type Target = { readonly projection: Projection; readonly takes: (event: RecordedEvent) => boolean };
 
+/** Throws what the codec throws. */
+export type Readable = { readonly event: RecordedEvent; readonly decode: () => Sequenced | undefined };
+
 /**
  * Applies events, which are in order, to every target and resolves to each one's poison. A poisoned event and all later
  * ones of its stream are left out, for that projection only; everything else is applied.
@@ -23,12 +26,11 @@ export type Target = { readonly projection: Projection; readonly takes: (event: 
 export const applyBatch = async (
   tables: Tables,
   targets: readonly Target[],
-  events: readonly RecordedEvent[],
+  events: readonly Readable[],
 ): Promise<ReadonlyMap<string, Poison>[]> => {
   const poisons = targets.map(() => new Map<string, Poison>());
   const entries: Entry[] = [];
-  for (const event of events) {
-    const decode = decodeOnce(event);
+  for (const { event, decode } of events) {
     for (const [i, { projection, takes }] of targets.entries()) {
       const poison = poisons[i];
       if (!poison || poison.has(event.stream) || !takes(event)) continue;
@@ -50,16 +52,17 @@ type Entry = {
   readonly changes: readonly Change[];
 };
 
-/** However many projections there are, an event is decoded once. Undefined for streams that are no conversation's. */
-const decodeOnce = (recorded: RecordedEvent): (() => Sequenced | undefined) => {
-  const { stream, revision: seq, position, recordedAt, type, data } = recorded;
+/** However many projections there are, an event is decoded once. `decode` gives nothing for streams that are no conversation's. */
+export const readable = (event: RecordedEvent): Readable => {
+  const { stream, revision: seq, position, recordedAt, type, data } = event;
   const conversationId = conversationOf(stream);
   let sequenced: Sequenced | undefined;
-  return () => {
+  const decode = () => {
     if (conversationId === undefined) return undefined;
     sequenced ??= { conversationId, seq, position, recordedAt, event: conversationCodec.decode(type, data) };
     return sequenced;
   };
+  return { event, decode };
 };
 
 const poisonOf = ({ stream, revision: seq, position }: RecordedEvent, error: unknown): Poison => {

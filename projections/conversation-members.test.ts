@@ -4,7 +4,7 @@ import { evolve, initial } from '../domain/conversation-state.ts';
 import type { Tables } from '../domain/ports/tables.ts';
 import type { Member } from '../gateways/protocol.ts';
 import { cast, conversationEvents } from '../infra/testing/conversation-arbitrary.ts';
-import { project, temporaryTables } from '../infra/testing/read-side.ts';
+import { at, newConversationId as newId, project, temporaryTables } from '../infra/testing/read-side.ts';
 import { conversationMembers, list, roleOf } from './conversation-members.ts';
 
 let tables: Tables;
@@ -13,10 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => tables[Symbol.asyncDispose]());
 
-let count = 0;
-const newId = () => `01J${String((count += 1)).padStart(23, '0')}`;
 const [ann = '', ben = '', cat = ''] = cast;
-const at = 1_700_000_000_000;
 
 describe('the members of a conversation', () => {
   it('are those who are in it now, with their role and who added them', async () => {

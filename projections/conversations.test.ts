@@ -1,11 +1,16 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ConversationEvent } from '../domain/conversation-event.ts';
 import { evolve, initial } from '../domain/conversation-state.ts';
 import type { Tables } from '../domain/ports/tables.ts';
 import type { ConversationDetail } from '../gateways/protocol.ts';
 import { cast, conversationEvents } from '../infra/testing/conversation-arbitrary.ts';
-import { project, temporaryTables } from '../infra/testing/read-side.ts';
+import {
+  at,
+  messageSent as message,
+  newConversationId as newId,
+  project,
+  temporaryTables,
+} from '../infra/testing/read-side.ts';
 import { conversations, get } from './conversations.ts';
 
 let tables: Tables;
@@ -14,18 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => tables[Symbol.asyncDispose]());
 
-let count = 0;
-const newId = () => `01J${String((count += 1)).padStart(23, '0')}`;
 const [by = '', other = ''] = cast;
-const at = 1_700_000_000_000;
-const message = (seq: number): ConversationEvent => ({
-  type: 'MessageSent',
-  by,
-  at: at + seq,
-  clientId: `c${seq}`,
-  content: { kind: 'text', text: 'hello' },
-  mentions: [],
-});
 
 describe('the view of a conversation', () => {
   it('counts every event as the last, and messages only as activity', async () => {

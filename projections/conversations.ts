@@ -5,10 +5,11 @@ import type { Projection, Sequenced } from './projection.ts';
 /**
  * What a list of conversations shows. pk = conversationId, sk = 'conversation': kind, title?, topic?, people?, createdAt,
  * createdBy, lastSeq (of any event), lastActivityAt (of a message, or of the creation), lastMessageSeq?, and the set
- * `pins` of sortable seqs.
+ * `pins` of sortable seqs. Whatever `lastSeq` says, the other views have come as far or have parked the conversation.
  */
 export const conversations: Projection = {
   name: 'conversations',
+  vouches: true,
   apply: (sequenced) => [changeOf(sequenced)],
 };
 

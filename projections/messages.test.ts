@@ -5,7 +5,7 @@ import { evolve, initial } from '../domain/conversation-state.ts';
 import type { Tables } from '../domain/ports/tables.ts';
 import { TimelinePage } from '../gateways/protocol.ts';
 import { cast, conversationEvents } from '../infra/testing/conversation-arbitrary.ts';
-import { project, temporaryTables } from '../infra/testing/read-side.ts';
+import { at, newConversationId as newId, project, temporaryTables } from '../infra/testing/read-side.ts';
 import { byId, byPlace, messages, page, sentAs } from './messages.ts';
 
 let tables: Tables;
@@ -14,10 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => tables[Symbol.asyncDispose]());
 
-let count = 0;
-const newId = () => `01J${String((count += 1)).padStart(23, '0')}`;
 const [by = '', other = ''] = cast;
-const at = 1_700_000_000_000;
 const sent = (n: number): ConversationEvent => ({
   type: 'MessageSent',
   by,

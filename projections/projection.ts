@@ -14,8 +14,13 @@ export type Sequenced = {
 /**
  * A read model. `apply` is pure, reads nothing, and makes a bounded number of changes of one event, each at the
  * revision `seq`: an item belongs to one conversation, so that its revisions rise with the conversation's.
+ * One that vouches for the others is given an event only when all of them have applied or parked it.
  */
-export type Projection = { readonly name: string; apply(event: Sequenced): readonly Change[] };
+export type Projection = {
+  readonly name: string;
+  readonly vouches?: true;
+  apply(event: Sequenced): readonly Change[];
+};
 
 /** The first `count` items of a range (all, if undefined), over as many pages as it takes. */
 export const collect = async (

@@ -1,53 +1,42 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConversationEvent } from '../domain/conversation-event.ts';
 import { streamOf } from '../domain/id.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
-import type { Tables } from '../domain/ports/tables.ts';
-import { openEventStore } from '../infra/event-store/open.ts';
+import type { Change, Tables } from '../domain/ports/tables.ts';
+import { openTemporaryStore } from '../infra/testing/command-side.ts';
 import { cast, conversationEvents } from '../infra/testing/conversation-arbitrary.ts';
 import { type Fault, faultyTables } from '../infra/testing/faulty-tables.ts';
-import { append, contents, temporaryTables } from '../infra/testing/read-side.ts';
-import { conversationMembers } from './conversation-members.ts';
+import {
+  append,
+  at,
+  contents,
+  messageSent as message,
+  newConversationId as newId,
+  temporaryTables,
+} from '../infra/testing/read-side.ts';
+import { projections } from './all.ts';
 import { conversations } from './conversations.ts';
+import { heldUpTo } from './held.ts';
 import { messages } from './messages.ts';
 import type { Projection } from './projection.ts';
 import { type Running, type RunOptions, runProjections } from './run.ts';
-import { userConversations } from './user-conversations.ts';
 
 const SOON = 10_000;
 const [ann = ''] = cast;
-const at = 1_700_000_000_000;
-const all = [conversations, messages, userConversations, conversationMembers];
-let count = 0;
-const newId = () => `01J${String((count += 1)).padStart(23, '0')}`;
 
+let temporary: Awaited<ReturnType<typeof openTemporaryStore>>;
 let store: EventStore;
-let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'parlance-'));
-  store = await openEventStore({ type: 'sqlite', dataDir: folder });
+  temporary = await openTemporaryStore();
+  store = temporary.store;
 });
-afterEach(async () => {
-  await store[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => temporary[Symbol.asyncDispose]());
 
 const run = (tables: Tables, options: Partial<RunOptions> = {}): Running =>
-  runProjections({ store, tables, projections: all, retryMs: { first: 1, most: 5 }, ...options });
+  runProjections({ store, tables, projections, retryMs: { first: 1, most: 5 }, ...options });
 
-const message = (n: number): ConversationEvent => ({
-  type: 'MessageSent',
-  by: ann,
-  at: at + n,
-  clientId: `c${n}`,
-  content: { kind: 'text', text: `message ${n}` },
-  mentions: [],
-});
 const created: ConversationEvent = {
   type: 'ConversationCreated',
   by: ann,
@@ -96,7 +85,7 @@ describe('projections at work', () => {
     const live = await contents(tables, ids, cast);
     expect(live.get(`messages ${ids.at(-1)}`)?.length).toBeGreaterThan(0);
     expect(live).toEqual(await expected(ids, position));
-    expect(running.state()).toEqual(all.map(({ name }) => ({ name, position, parked: 0 })));
+    expect(running.state()).toEqual(projections.map(({ name }) => ({ name, position, parked: 0 })));
     expect(await running.lag()).toEqual({ events: 0, seconds: 0 });
   });
 
@@ -110,7 +99,7 @@ describe('projections at work', () => {
       expect(await running.reached(position, SOON)).toBe(true);
     }
     const once = await contents(tables, ids, cast);
-    for (const { name } of all) {
+    for (const { name } of projections) {
       const [item] = await tables.get('checkpoints', [{ pk: name, sk: 'checkpoint' }]);
       expect(item).toMatchObject({ position });
       const back = { pk: name, sk: 'checkpoint', revision: (item?.revision ?? 0) + 1, position: '' };
@@ -174,6 +163,54 @@ describe('projections at work', () => {
     expect(await two.reached(position, SOON)).toBe(true);
     expect(seqs).toEqual([4]);
     expect((await tables.query('conversations', id)).items).toMatchObject([{ lastSeq: 4 }]);
+  });
+});
+
+describe('the seq that a conversation has come to', () => {
+  it('is never seen before what it vouches for, in whatever order tables show the changes of a write', async () => {
+    await using tables = await temporaryTables();
+    const poison: Projection = {
+      name: 'messages',
+      apply: (event) => {
+        if (event.seq === 40) throw new Error('not this one');
+        return messages.apply(event);
+      },
+    };
+    const ids = [newId(), newId()];
+    const seen: [held: number, rows: number][] = [];
+    const look = async () => {
+      for (const [i, held] of (await heldUpTo(tables, ids)).entries()) {
+        const { items } = await tables.query('messages', ids[i] ?? '');
+        seen.push([held, items.length]);
+      }
+    };
+    const vouching = (change: Change) => change.table === 'conversations';
+    const anyOrder: Tables = {
+      ...tables,
+      write: async (changes) => {
+        await tables.write(changes.filter(vouching));
+        await look();
+        await tables.write(changes.filter((change) => !vouching(change)));
+        await look();
+      },
+    };
+    await using running = run(anyOrder, {
+      projections: [...projections.filter(({ name }) => name !== 'messages'), poison],
+    });
+    let position = '';
+    for (let round = 0; round < 10; round += 1) {
+      for (const id of ids) {
+        const events = round === 0 ? group(4) : Array.from({ length: 5 }, (_, n) => message(5 * round + n));
+        position = await append(store, id, events, 5 * round - 1);
+      }
+      expect(await running.reached(position, SOON)).toBe(true);
+    }
+    await look();
+    expect(seen.filter(([held, rows]) => held >= rows)).toEqual([]);
+    expect(seen.slice(-2)).toEqual([
+      [39, 40],
+      [39, 40],
+    ]);
   });
 });
 
@@ -272,7 +309,7 @@ describe('an event that can’t be applied', () => {
       ];
     },
   });
-  const others = [conversations, userConversations, conversationMembers];
+  const others = projections.filter(({ name }) => name !== 'messages');
   const parkedOf = (running: Running) =>
     Object.fromEntries(running.state().map(({ name, parked }) => [name, parked]));
 
@@ -294,6 +331,8 @@ describe('an event that can’t be applied', () => {
       });
       expect(one.isParked('messages', streamOf(bad))).toBe(true);
       expect(one.isParked('messages', streamOf(good))).toBe(false);
+      expect(await heldUpTo(tables, [bad, newId(), good])).toEqual([2, -1, 5]);
+      expect(await Promise.all([2, 3].map((seq) => one.seen(bad, seq, 200)))).toEqual([true, false]);
       expect(logged).toEqual([
         expect.objectContaining({ projection: 'messages', stream: streamOf(bad), seq: 3 }),
       ]);
@@ -319,6 +358,7 @@ describe('an event that can’t be applied', () => {
       const end = await append(store, bad, [message(21)], 6);
       expect(await healed.reached(end, SOON)).toBe(true);
       expect(parkedOf(healed)).toMatchObject({ messages: 0 });
+      expect(await heldUpTo(tables, [bad])).toEqual([7]);
       expect(await contents(tables, [bad, good], cast)).toEqual(await expected([bad, good], end));
     });
   }
@@ -361,7 +401,7 @@ describe('two runners on the same tables', () => {
     expect(await right.reached(position, SOON)).toBe(true);
     expect(await contents(tables, ids, cast)).toEqual(await expected(ids, position));
     for (const running of [left, right]) {
-      expect(running.state()).toEqual(all.map(({ name }) => ({ name, position, parked: 0 })));
+      expect(running.state()).toEqual(projections.map(({ name }) => ({ name, position, parked: 0 })));
       await running[Symbol.asyncDispose]();
     }
   });

@@ -2,8 +2,8 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type ConversationId, type Seq, streamOf } from '../domain/id.ts';
 import type { EventStore, Lag, RecordedEvent } from '../domain/ports/event-store.ts';
 import type { Tables } from '../domain/ports/tables.ts';
-import { applyBatch } from './batch.ts';
-import { get as getConversations } from './conversations.ts';
+import { applyBatch, readable } from './batch.ts';
+import { heldUpTo } from './held.ts';
 import type { Projection } from './projection.ts';
 import {
   createTrack,
@@ -27,7 +27,7 @@ export type ProjectionState = { name: string; position: string; parked: number; 
 export type Running = AsyncDisposable & {
   /** True once every projection has come to `position` of the log; false after the timeout. */
   reached(position: string, timeoutMs: number): Promise<boolean>;
-  /** True once the conversation's views hold its event `seq`; false after the timeout. */
+  /** True once the conversation's views hold its event `seq`; false after the timeout, also when one has parked it. */
   seen(conversationId: ConversationId, seq: Seq, timeoutMs: number): Promise<boolean>;
   /** Whether a projection has left out a stream's events from some point on. */
   isParked(name: string, stream: string): boolean;
@@ -57,6 +57,11 @@ export const runProjections = (options: RunOptions): Running => {
   const { store, tables, projections, log, observe, retryMs = { first: 50, most: 5000 } } = options;
   const abort = new AbortController();
   const tracks = projections.map(createTrack);
+  // Who vouches comes last, in a write of its own: the changes of one write may be seen in any order.
+  const groups = [
+    tracks.filter(({ projection }) => !projection.vouches),
+    tracks.filter(({ projection }) => projection.vouches),
+  ];
   const positions = createWaiting<string>();
   const seqs = createWaiting<{ conversationId: ConversationId; seq: Seq }>();
   let failing: string | undefined;
@@ -94,12 +99,15 @@ export const runProjections = (options: RunOptions): Running => {
   /** Everything in it may happen twice, also by two runners at once. */
   const apply = async (events: readonly RecordedEvent[]) => {
     const end = events.at(-1)?.position ?? '';
-    for (;;) {
-      const behind = tracks.filter(({ position }) => position < end);
-      if (behind.length === 0) break;
-      const poisons = await applyBatch(tables, behind.map(targetOf), events);
-      for (const [i, track] of behind.entries()) {
-        await moveTo(tables, track, end, poisons[i]?.values() ?? [], reporter(track));
+    const batch = events.map(readable);
+    for (const group of groups) {
+      for (;;) {
+        const behind = group.filter(({ position }) => position < end);
+        if (behind.length === 0) break;
+        const poisons = await applyBatch(tables, behind.map(targetOf), batch);
+        for (const [i, track] of behind.entries()) {
+          await moveTo(tables, track, end, poisons[i]?.values() ?? [], reporter(track));
+        }
       }
     }
     const reached = slowest();
@@ -112,8 +120,8 @@ export const runProjections = (options: RunOptions): Running => {
 
   const wakeSeen = async (ids: readonly ConversationId[]) => {
     if (ids.length === 0) return;
-    const found = await getConversations(tables, ids);
-    const last = new Map(ids.map((id, i) => [id, found[i]?.lastSeq ?? -1]));
+    const held = await heldUpTo(tables, ids);
+    const last = new Map(ids.map((id, i) => [id, held[i] ?? -1]));
     seqs.wake(({ conversationId, seq }) => seq <= (last.get(conversationId) ?? -1));
   };
 

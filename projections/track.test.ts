@@ -1,43 +1,29 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ConversationEvent } from '../domain/conversation-event.ts';
 import { streamOf } from '../domain/id.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { Tables } from '../domain/ports/tables.ts';
-import { openEventStore } from '../infra/event-store/open.ts';
-import { cast } from '../infra/testing/conversation-arbitrary.ts';
-import { append, temporaryTables } from '../infra/testing/read-side.ts';
-import { applyBatch } from './batch.ts';
+import { openTemporaryStore } from '../infra/testing/command-side.ts';
+import { append, messageSent as message, temporaryTables } from '../infra/testing/read-side.ts';
+import { applyBatch, readable } from './batch.ts';
 import { messages } from './messages.ts';
 import type { Projection } from './projection.ts';
 import { createTrack, heal, isParked, load, moveTo, targetOf, type Track } from './track.ts';
 
+let temporary: Awaited<ReturnType<typeof openTemporaryStore>>;
 let store: EventStore;
 let tables: Tables;
-let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'parlance-'));
-  store = await openEventStore({ type: 'sqlite', dataDir: folder });
+  temporary = await openTemporaryStore();
+  store = temporary.store;
   tables = await temporaryTables();
 });
 afterEach(async () => {
-  await store[Symbol.asyncDispose]();
+  await temporary[Symbol.asyncDispose]();
   await tables[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
 });
 
 const id = '01J00000000000000000000001';
 const stream = streamOf(id);
-const message = (n: number): ConversationEvent => ({
-  type: 'MessageSent',
-  by: cast[0] ?? '',
-  at: n,
-  clientId: `c${n}`,
-  content: { kind: 'text', text: 'hello' },
-  mentions: [],
-});
 const older: Projection = {
   name: 'messages',
   apply: (event) => {
@@ -54,7 +40,7 @@ const opened = async (projection: Projection): Promise<Track> => {
 
 const step = async (track: Track): Promise<boolean> => {
   const events = await store.readAll(track.position);
-  const [poisons] = await applyBatch(tables, [targetOf(track)], events);
+  const [poisons] = await applyBatch(tables, [targetOf(track)], events.map(readable));
   return moveTo(tables, track, events.at(-1)?.position ?? '', poisons?.values() ?? [], () => {});
 };
 

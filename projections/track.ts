@@ -1,6 +1,7 @@
-import { type EventStore, type RecordedEvent, START } from '../domain/ports/event-store.ts';
+import type { Seq } from '../domain/id.ts';
+import { type EventStore, START } from '../domain/ports/event-store.ts';
 import type { Item, Tables } from '../domain/ports/tables.ts';
-import { applyBatch, type Poison, type Target } from './batch.ts';
+import { applyBatch, type Poison, readable, type Target } from './batch.ts';
 import { collect, type Projection } from './projection.ts';
 
 /**
@@ -37,6 +38,27 @@ export const isParked = (track: Track, stream: string): boolean => track.marks.g
 
 export const parkedStreams = (track: Track): string[] =>
   [...track.marks.keys()].filter((stream) => isParked(track, stream));
+
+/** The first seq that any of the projections has left out of each stream, by the tables; undefined where there is none. */
+export const parkedAt = async (
+  tables: Tables,
+  names: readonly string[],
+  streams: readonly string[],
+): Promise<(Seq | undefined)[]> => {
+  const found = await Promise.all(
+    names.map((pk) =>
+      tables.get(
+        'parked',
+        streams.map((sk) => ({ pk, sk })),
+      ),
+    ),
+  );
+  return streams.map((_, i) => {
+    const marks = found.flatMap((items) => (items[i] ? [markOf(items[i])] : []));
+    const seqs = marks.flatMap(({ healed, seq }) => (healed ? [] : [seq]));
+    return seqs.length > 0 ? Math.min(...seqs) : undefined;
+  });
+};
 
 /** What the projection takes of a batch: neither what it has applied nor what is parked. */
 export const targetOf = (track: Track): Target => ({
@@ -155,8 +177,8 @@ const reapply = async (
   let next = from;
   for (;;) {
     const page = await store.read(stream, { from: next, limit: 256 });
-    const passed: readonly RecordedEvent[] = page.filter((event) => event.position <= track.position);
-    const [poisons] = await applyBatch(tables, [target], passed);
+    const passed = page.filter((event) => event.position <= track.position);
+    const [poisons] = await applyBatch(tables, [target], passed.map(readable));
     const poison = poisons?.get(stream);
     if (poison) return poison;
     const last = passed.at(-1);

@@ -94,12 +94,13 @@ export class WrongExpectedRevision extends Error {
   }
 }
 
+/** `ids` are all of the append that the stream holds. */
 export class EventIdReused extends Error {
   readonly code = 'event_id_reused';
-  readonly id: string;
-  constructor(stream: string, id: string) {
-    super(`stream ${stream} already holds event ${id} at another revision`);
-    this.id = id;
+  readonly ids: readonly string[];
+  constructor(stream: string, ids: readonly string[]) {
+    super(`stream ${stream} already holds ${ids.length} of these events at other revisions: ${ids[0] ?? ''}`);
+    this.ids = ids;
   }
 }
 

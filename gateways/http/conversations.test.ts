@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Registry } from 'prom-client';
+import { conversationCodec } from '../../domain/codec.ts';
+import { streamOf } from '../../domain/id.ts';
 import { type Http, asking, startHttp } from '../../infra/testing/http.ts';
 import { createHttpServer } from './server.ts';
 import {
@@ -102,6 +105,31 @@ describe('conversations over HTTP', () => {
     expect((await events('?after=3&limit=2')).events.map(({ seq }) => seq)).toEqual([4, 5]);
     expect(await events('?after=7')).toEqual({ events: [], lastSeq: 7 });
     expect(all.lastSeq).toBe(7);
+  });
+
+  it('gives its events in pages of a bounded size, without a hole where one can’t be read', async () => {
+    const { url, conversationId } = await group();
+    for (let i = 0; i < 20; i += 1) await say(url, String(i % 10).repeat(60_000));
+    const nonsense = Array.from({ length: 70 }, () => ({ type: 'Nonsense', data: new Uint8Array(10_000) }));
+    const end = { type: 'ConversationRenamed', by: ann.user.userId, at: 1, title: 'End' } as const;
+    const more = [...nonsense, conversationCodec.encode(end)];
+    await http.core.store.append(
+      streamOf(conversationId),
+      22,
+      more.map((one) => ({ ...one, id: randomUUID(), meta: new Uint8Array() })),
+    );
+    const pages: number[][] = [];
+    for (;;) {
+      const after = pages.at(-1)?.at(-1);
+      const from = after === undefined ? '' : `?after=${after}`;
+      const { body } = await http.ask('GET', `${url}/events${from}`, { token });
+      const { events, lastSeq } = EventsPage.parse(body);
+      pages.push(events.map(({ seq }) => seq));
+      if (events.length === 0 || events.at(-1)?.seq === lastSeq) break;
+    }
+    expect(pages.flat()).toEqual([...Array.from({ length: 23 }, (_, seq) => seq), 93]);
+    expect(pages.map(({ length }) => length)).toEqual([21, 3]);
+    expect((await http.ask('GET', `${url}/events?limit=201`, { token })).status).toBe(400);
   });
 
   it('is done once, however often it is asked for with one key', async () => {

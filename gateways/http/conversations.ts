@@ -1,9 +1,7 @@
 import { z } from 'zod';
-import { conversationCodec } from '../../domain/codec.ts';
 import { Title, Topic } from '../../domain/conversation-event.ts';
-import { UserId, streamOf } from '../../domain/id.ts';
+import { UserId } from '../../domain/id.ts';
 import { limits } from '../../domain/limits.ts';
-import { eventLimits } from '../../domain/ports/event-store.ts';
 import * as members from '../../projections/conversation-members.ts';
 import * as conversations from '../../projections/conversations.ts';
 import * as userConversations from '../../projections/user-conversations.ts';
@@ -13,6 +11,7 @@ import type { Access } from './access.ts';
 import { type App, identityOf } from './app.ts';
 import type { HttpDeps } from './deps.ts';
 import { asking, making, reading } from './document.ts';
+import { eventsAfter, eventsPage } from './events.ts';
 import { AtLeast, OfConversation, SeqText, limitText } from './parameters.ts';
 import type { Perform } from './perform.ts';
 import { summaries } from './summaries.ts';
@@ -23,8 +22,8 @@ const path = '/v1/conversations/:conversationId';
 
 /** Conversations: yours, one of them, founding and naming them, and the events they consist of. */
 export const conversationRoutes =
-  ({ tables, store, log }: Pick<HttpDeps, 'tables' | 'store' | 'log'>, access: Access, perform: Perform) =>
-  (app: App) => {
+  (deps: Pick<HttpDeps, 'tables' | 'store' | 'log'>, access: Access, perform: Perform) => (app: App) => {
+    const { tables } = deps;
     app.get(
       '/v1/conversations',
       {
@@ -55,9 +54,10 @@ export const conversationRoutes =
       async (request): Promise<ConversationDetail> => {
         const { conversationId } = request.params;
         const role = await access(request, conversationId, request.query.atLeast);
-        const [[conversation], [summary], people] = await Promise.all([
+        // Its lastSeq is read first: the rest may hold more than it promises, never less.
+        const [summary] = await summaries(tables, [{ conversationId, role }]);
+        const [[conversation], people] = await Promise.all([
           conversations.get(tables, [conversationId]),
-          summaries(tables, [{ conversationId, role }]),
           members.list(tables, conversationId),
         ]);
         if (!conversation || !summary) throw new Refusal('conversation_not_found');
@@ -71,11 +71,12 @@ export const conversationRoutes =
         schema: {
           ...reading('Its events, from the log', tags, EventsPage),
           description:
-            'To go on from what one has: the events after `after`, in order; without it from the first.',
+            'To go on from what one has: the events after `after`, in order; without it from the first. A page may ' +
+            'have fewer than `limit` while there are more: it ends at about 1 MiB.',
           params: OfConversation,
           querystring: z.object({
             after: SeqText.optional(),
-            limit: limitText(eventLimits.pageEvents, eventLimits.pageEvents),
+            limit: limitText(eventsPage.events, eventsPage.events),
           }),
         },
       },
@@ -83,21 +84,7 @@ export const conversationRoutes =
         const { conversationId } = request.params;
         const { after = -1, limit } = request.query;
         await access(request, conversationId);
-        const stream = streamOf(conversationId);
-        const [page, [newest]] = await Promise.all([
-          store.read(stream, { from: after + 1, limit }),
-          store.read(stream, { backwards: true, limit: 1 }),
-        ]);
-        const events = page.flatMap(({ revision: seq, type, data }) => {
-          try {
-            return [{ seq, event: conversationCodec.decode(type, data) }];
-          } catch (err) {
-            // Passed over, as it is in what comes live: the clients see the jump in seq.
-            log.error({ err, stream, seq }, 'an event can’t be read');
-            return [];
-          }
-        });
-        return { events, lastSeq: Math.max(newest?.revision ?? 0, page.at(-1)?.revision ?? 0) };
+        return eventsAfter(deps, conversationId, after, limit);
       },
     );
 

@@ -40,7 +40,10 @@ export const healthRoutes =
       { schema: { summary: 'Every part works', tags: ['Operations'], response: { 200: Ready, 503: Ready } } },
       async (_request, reply) => {
         const [storePart, directoryPart] = await Promise.all([
-          check(() => store.readAll(START, 1)),
+          check(async () => {
+            await store.readAll(START, 1);
+            if (!store.health().writable) throw new NotWritable();
+          }),
           check(() => directory.people.owner()),
         ]);
         const projections = Object.fromEntries(
@@ -68,6 +71,10 @@ const check = async (ask: () => Promise<unknown>): Promise<z.infer<typeof Part>>
     clearTimeout(timer);
   }
 };
+
+class NotWritable extends Error {
+  readonly code = 'not_writable';
+}
 
 class Late extends Error {
   readonly code = 'too_slow';

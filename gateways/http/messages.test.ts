@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { streamOf } from '../../domain/id.ts';
 import { type Http, startHttp } from '../../infra/testing/http.ts';
 import { Acknowledgement, Message, type Session, TimelinePage } from '../protocol.ts';
 
@@ -95,6 +96,22 @@ describe('messages over HTTP', () => {
     expect(redacted.redacted).toMatchObject({ by: ann.user.userId, reason: 'typo' });
     const late = await edit(token);
     expect([late.status, late.body.code]).toEqual([410, 'message_redacted']);
+  });
+
+  it('are promised up to where their view has parked the conversation', async () => {
+    const made = await http.ask('POST', '/v1/conversations', { token, body: { title: 'Hole', members: [] } });
+    const { conversationId } = made.body;
+    const hole = `/v1/conversations/${conversationId}`;
+    const say = { token, body: { content: { kind: 'text', text: 'hello' } } };
+    for (let n = 0; n < 3; n += 1) await http.ask('POST', `${hole}/messages`, say);
+    const lastSeq = async () => (await http.ask('GET', `${hole}/messages`, { token })).body.lastSeq;
+    expect(await lastSeq()).toBe(4);
+    const mark = { pk: 'messages', sk: streamOf(conversationId), seq: 3, revision: 1, healed: false };
+    await http.core.tables.swap('parked', mark, undefined);
+    expect(await lastSeq()).toBe(2);
+    await http.core.tables.swap('parked', { ...mark, revision: 2, seq: 0 }, 1);
+    const nothing = await http.ask('GET', `${hole}/messages`, { token });
+    expect([nothing.status, nothing.body.code]).toEqual([503, 'view_behind']);
   });
 
   it('come in pages, from either end and around one', async () => {

@@ -3,6 +3,7 @@ import { Mentions, Reason } from '../../domain/conversation-event.ts';
 import { Seq } from '../../domain/id.ts';
 import { limits } from '../../domain/limits.ts';
 import * as conversations from '../../projections/conversations.ts';
+import { heldUpTo } from '../../projections/held.ts';
 import * as messages from '../../projections/messages.ts';
 import { Message, NewContent, TimelinePage } from '../protocol.ts';
 import { Refusal } from '../rejections.ts';
@@ -57,9 +58,10 @@ export const messageRoutes =
         };
         await access(request, conversationId, atLeast);
         // Read first: the page may hold more than it promises, never less.
-        const [conversation] = await conversations.get(tables, [conversationId]);
+        const [lastSeq = -1] = await heldUpTo(tables, [conversationId]);
+        if (lastSeq < 0) throw new Refusal('view_behind');
         const page = await messages.page(tables, conversationId, place);
-        return { ...page, lastSeq: conversation?.lastSeq ?? 0 };
+        return { ...page, lastSeq };
       },
     );
 

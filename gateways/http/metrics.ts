@@ -2,11 +2,12 @@ import { Gauge, Histogram, type Registry, collectDefaultMetrics } from 'prom-cli
 import type { App } from './app.ts';
 import type { HttpDeps } from './deps.ts';
 
-/** Prometheus' page, with what the process, HTTP and the projections add to the registry. */
+/** Prometheus' page, with what the process, HTTP, the log and the projections add to the registry. */
 export const metricsRoute =
   ({ registry, running, store }: Pick<HttpDeps, 'registry' | 'running' | 'store'>) =>
   (app: App) => {
     if (!registry.getSingleMetric('process_cpu_seconds_total')) collectDefaultMetrics({ register: registry });
+    measureStore(registry, store);
     measureProjections(registry, running, store);
     app.get('/metrics', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) =>
       reply.type(registry.contentType).send(await registry.metrics()),
@@ -31,6 +32,22 @@ export const measureRequests = (app: App, registry: Registry) => {
   });
 };
 
+const measureStore = (registry: Registry, store: HttpDeps['store']) => {
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge('parlance_store_writable', 'Whether the log can be written: 1 or 0', () =>
+    Number(store.health().writable),
+  );
+  gauge('parlance_store_waiting', 'Appends that wait or are being written', () => store.health().waiting);
+};
+
 const measureProjections = (registry: Registry, running: HttpDeps['running'], store: HttpDeps['store']) => {
   const gauge = (name: string, help: string, values: () => Promise<readonly (readonly [string, number])[]>) =>
     new Gauge({
@@ -39,13 +56,20 @@ const measureProjections = (registry: Registry, running: HttpDeps['running'], st
       labelNames: ['projection'],
       registers: [registry],
       async collect() {
+        this.reset();
         for (const [projection, value] of await values()) this.set({ projection }, value);
       },
     });
-  const lags = async (what: 'events' | 'seconds') =>
-    Promise.all(
-      running.state().map(async ({ name, position }) => [name, (await store.lag(position))[what]] as const),
+  // The page tells the rest also while the store can't be asked.
+  const lags = async (what: 'events' | 'seconds') => {
+    const found = await Promise.all(
+      running.state().map(async ({ name, position }) => {
+        const lag = await store.lag(position).catch(() => undefined);
+        return lag && ([name, lag[what]] as const);
+      }),
     );
+    return found.filter((one) => one !== undefined);
+  };
   gauge('parlance_projection_lag_events', 'Events that a read model is behind the log', () => lags('events'));
   gauge('parlance_projection_lag_seconds', 'Age of the oldest event that a read model has not applied', () =>
     lags('seconds'),

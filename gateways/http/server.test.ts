@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withFaults } from '../../infra/testing/command-side.ts';
 import { type Http, startHttp } from '../../infra/testing/http.ts';
 import { createHttpServer } from './server.ts';
 import { Registry } from 'prom-client';
@@ -50,6 +51,7 @@ describe('health', () => {
         directory: { ok: true },
       });
       expect((await other.ask('GET', '/health/live')).status).toBe(200);
+      expect((await other.ask('GET', '/metrics')).text).toContain('parlance_store_writable 0');
       const refused = await other.ask('POST', '/v1/conversations', {
         token,
         body: { title: 'Tea', members: [] },
@@ -63,6 +65,15 @@ describe('health', () => {
     } finally {
       await other.close();
     }
+  });
+
+  it('is not ready when the log can be read but not written', async () => {
+    const sound = withFaults(http.core.store, () => undefined, Error);
+    const store = { ...sound, health: () => ({ writable: false, waiting: 3 }) };
+    const app = createHttpServer({ ...http.deps, store, registry: new Registry() });
+    const ready = await app.inject('/health/ready');
+    expect([ready.statusCode, ready.json().store]).toEqual([503, { ok: false, detail: 'not_writable' }]);
+    await app.close();
   });
 });
 
@@ -78,6 +89,8 @@ describe('metrics', () => {
     expect(text).toContain(
       'http_request_duration_seconds_count{method="GET",route="/v1/conversations/:conversationId",status="404"} 1',
     );
+    expect(text).toContain('parlance_store_writable 1');
+    expect(text).toContain('parlance_store_waiting 0');
     expect(text).toContain('parlance_projection_lag_events{projection="messages"} 0');
     expect(text).toContain('parlance_projection_lag_seconds{projection="conversations"} 0');
     expect(text).toContain('parlance_projection_parked{projection="messages"} 0');

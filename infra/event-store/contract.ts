@@ -21,7 +21,7 @@ import { event, events, idsOf, newStream, plain, readToEnd, revisionsOf, take } 
  */
 export type Opened = { store: EventStore; reopen?: () => Promise<EventStore>; cleanup?: () => Promise<void> };
 
-/** The rules ES1–ES14. A log may hold other streams already: cases use streams of their own and read from their own mark. */
+/** The rules of the port. A log may hold other streams already: cases use streams of their own and read from their own mark. */
 export const eventStoreContract = (name: string, open: () => Promise<Opened>): void => {
   describe(`${name} as an event store`, () => {
     let opened: Opened;
@@ -356,6 +356,15 @@ export const eventStoreContract = (name: string, open: () => Promise<Opened>): v
       await expect(store.truncate(stream, 1)).rejects.toThrow(StoreUnavailable);
       await expect(store.lag(START)).rejects.toThrow(StoreUnavailable);
       await expect(take(store, START, 1)).rejects.toThrow(StoreUnavailable);
+    });
+
+    it('ES16 Its health tells how many appends wait, and that it can’t be written when it is closed', async () => {
+      const appends = events(5).map((each) => store.append(newStream(), NO_STREAM, [each]));
+      expect(store.health()).toEqual({ writable: true, waiting: 5 });
+      await Promise.all(appends);
+      expect(store.health()).toEqual({ writable: true, waiting: 0 });
+      await store[Symbol.asyncDispose]();
+      expect(store.health()).toEqual({ writable: false, waiting: 0 });
     });
 
     it('ES14 Disposal finishes the appends that wait and ends subscriptions', async () => {

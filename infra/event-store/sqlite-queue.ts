@@ -17,13 +17,24 @@ export type QueueLimits = {
   readonly operations: number;
   readonly bytes: number;
   readonly deadlineMs: number;
+  /** For what waits when the queue is closed. */
+  readonly closeMs: number;
 };
-const LIMITS: QueueLimits = { operations: 50_000, bytes: 64 * 1024 * 1024, deadlineMs: 30_000 };
+const LIMITS: QueueLimits = {
+  operations: 50_000,
+  bytes: 64 * 1024 * 1024,
+  deadlineMs: 30_000,
+  closeMs: 10_000,
+};
 
 /** One transaction: many small ones cost an fsync each, a huge one keeps everybody waiting. */
 const BATCH = { events: 4000, bytes: 4 * 1024 * 1024 } as const;
+/** A commit costs as much as several appends: under load they are this far apart, from beginning to beginning. */
+const PACE_MS = 3;
 const OPEN_MS = 60_000;
-const CLOSE_MS = 10_000;
+/** How long a failed commit counts against the store's health. */
+const TROUBLE_MS = 10_000;
+const CLOSED = 'the event store is closed';
 
 export type QueueOptions = {
   readonly path: string;
@@ -61,7 +72,10 @@ export class CommitQueue implements AsyncDisposable {
   #waitingBytes = 0;
   #inFlight: readonly Waiting[] = [];
   #scheduled = false;
+  #dueAt = 0;
   #unusable: string | undefined;
+  #closing: Promise<void> | undefined;
+  #troubleAt = Number.NEGATIVE_INFINITY;
   #idle: (() => void) | undefined;
 
   private constructor(worker: Worker, options: QueueOptions) {
@@ -76,13 +90,14 @@ export class CommitQueue implements AsyncDisposable {
       if (typeof message === 'object' && 'answer' in message) this.#answered(message.answer);
     });
     worker.on('error', (error) => this.#fail(`the writer has died: ${error.message}`));
-    worker.on('exit', () => this.#fail('the writer has ended'));
+    worker.on('exit', () => this.#fail(this.#closing ? CLOSED : 'the writer has ended'));
   }
 
   /** Throws `StoreUnavailable` when the file can't be opened. */
   static async open(options: QueueOptions): Promise<CommitQueue> {
     const workerData: WriterData = { path: options.path, maxPages: options.maxPages };
     const worker = new Worker(options.writer ?? writerUrl, { name: 'event-store-writer', workerData });
+    const queue = new CommitQueue(worker, options); // now, so that it sees the worker end
     try {
       const [message] = (await once(worker, 'message', { signal: AbortSignal.timeout(OPEN_MS) })) as [
         FromWriter,
@@ -95,7 +110,7 @@ export class CommitQueue implements AsyncDisposable {
         { cause: error },
       );
     }
-    return new CommitQueue(worker, options);
+    return queue;
   }
 
   /** Operations that wait or are being committed. */
@@ -105,11 +120,15 @@ export class CommitQueue implements AsyncDisposable {
 
   /** Why nothing more can be written, if so. */
   get unusable(): string | undefined {
-    return this.#unusable;
+    return this.#unusable ?? (this.#closing && CLOSED);
+  }
+
+  get writable(): boolean {
+    return this.unusable === undefined && performance.now() - this.#troubleAt > TROUBLE_MS;
   }
 
   submit(operation: Operation): Promise<Outcome> {
-    if (this.#unusable) return Promise.reject(new StoreUnavailable(this.#unusable));
+    if (this.unusable !== undefined) return Promise.reject(new StoreUnavailable(this.unusable));
     const bytes = bytesOf(operation);
     if (this.length >= this.#limits.operations || this.#waitingBytes + bytes > this.#limits.bytes) {
       return Promise.reject(
@@ -119,18 +138,25 @@ export class CommitQueue implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operation, bytes, since: performance.now(), resolve, reject });
       this.#waitingBytes += bytes;
-      if (this.#inFlight.length > 0 || this.#scheduled) return;
-      // The rest of this turn's input belongs to the same batch.
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#send();
-      });
+      this.#plan();
     });
   }
 
+  /** After a pause the next batch is what arrives in this turn; under load, what arrives until it is due. */
+  #plan(): void {
+    if (this.#inFlight.length > 0 || this.#scheduled) return;
+    if (this.#waiting.length === 0) return this.#idle?.();
+    this.#scheduled = true;
+    const send = () => {
+      this.#scheduled = false;
+      this.#send();
+    };
+    const rest = this.#dueAt - performance.now();
+    if (rest > 1) setTimeout(send, rest);
+    else setImmediate(send);
+  }
+
   #send(): void {
-    if (this.#inFlight.length > 0) return;
     let count = 0;
     let events = 0;
     let bytes = 0;
@@ -140,7 +166,8 @@ export class CommitQueue implements AsyncDisposable {
       events += eventsOf(operation);
       bytes += size;
     }
-    if (count === 0) return this.#idle?.();
+    if (count === 0) return this.#idle?.(); // they were overdue
+    this.#dueAt = performance.now() + PACE_MS;
     this.#inFlight = this.#waiting.splice(0, count);
     this.#waitingBytes -= bytes;
     const batch = packBatch(this.#inFlight.map(({ operation }) => operation));
@@ -156,7 +183,8 @@ export class CommitQueue implements AsyncDisposable {
       outcome: unpackOutcome(answer.outcomes, index),
     }));
     this.#inFlight = [];
-    this.#send(); // first, so that the disk works while we tell what it did
+    this.#troubleAt = answer.error === undefined ? Number.NEGATIVE_INFINITY : performance.now();
+    this.#plan(); // first, so that the disk works while we tell what it did
     this.#options.onCommit(done, answer);
     for (const { outcome, resolve, reject } of done) {
       if (outcome.is === 'failed') reject(new StoreUnavailable(`the log can't be written: ${answer.error}`));
@@ -168,7 +196,11 @@ export class CommitQueue implements AsyncDisposable {
   #refuseOverdue(): void {
     const overdue = performance.now() - this.#limits.deadlineMs;
     const late = new StoreUnavailable(`too slow: not written within ${this.#limits.deadlineMs} ms`);
-    for (const { since, reject } of this.#inFlight) if (since < overdue) reject(late);
+    for (const { since, reject } of this.#inFlight) {
+      if (since >= overdue) continue;
+      this.#troubleAt = performance.now();
+      reject(late);
+    }
     const firstInTime = this.#waiting.findIndex(({ since }) => since >= overdue);
     for (const { bytes, reject } of this.#waiting.splice(
       0,
@@ -191,17 +223,28 @@ export class CommitQueue implements AsyncDisposable {
     this.#options.onFailure();
   }
 
-  /** Writes what is queued, then ends the thread. */
+  /** Writes what is queued, then ends the thread. What is not written in time is refused. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const died = this.#unusable !== undefined;
-    this.#unusable ??= 'the event store is closed';
-    if (died) return void (await this.#worker.terminate());
-    if (this.length > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
-    clearInterval(this.#sweep);
-    const exit = once(this.#worker, 'exit');
-    this.#worker.postMessage('close' satisfies ToWriter);
-    const timer = setTimeout(() => void this.#worker.terminate(), CLOSE_MS);
-    await exit;
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { closeMs } = this.#limits;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.#fail(`not written within ${closeMs} ms of closing`);
+        resolve();
+      }, closeMs);
+    });
+    const idle = () => new Promise<void>((resolve) => (this.#idle = resolve));
+    if (this.length > 0) await idle();
+    if (this.#unusable === undefined) {
+      this.#worker.postMessage('close' satisfies ToWriter);
+      await idle(); // nothing is sent any more: it has ended, or is given up
+    }
+    await Promise.race([this.#worker.terminate(), late]);
     clearTimeout(timer);
   }
 }

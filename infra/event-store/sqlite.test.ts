@@ -200,19 +200,24 @@ describe('SqliteEventStore', () => {
       reason: { code: 'store_unavailable', message: expect.stringContaining('full') },
     });
 
+    await expect(store.append(stream, last, [{ ...event(), data: new Uint8Array(200_000) }])).rejects.toThrow(
+      StoreUnavailable,
+    );
+    expect(store.health().writable).toBe(false);
     await store.truncate(stream, last);
+    expect(store.health().writable).toBe(true);
     expect(await store.append(stream, last, events(1))).toMatchObject({ revision: last + 1 });
   });
 
   it('ES14 More than may wait is refused at once, and the rest is written', async () => {
     const store = await open({ limits: { operations: 10 } });
     const appends = Array.from({ length: 15 }, (_, i) => store.append(stream, i - 1, events(1)));
-    expect(store.waiting).toBe(10);
+    expect(store.health()).toEqual({ writable: true, waiting: 10 });
     const results = await Promise.allSettled(appends);
     expect(results.map(({ status }) => status === 'fulfilled')).toEqual(results.map((_, i) => i < 10));
     await expect(appends[10]).rejects.toThrow(/overloaded/);
     expect(await store.read(stream)).toHaveLength(10);
-    expect(store.waiting).toBe(0);
+    expect(store.health()).toEqual({ writable: true, waiting: 0 });
   });
 
   it('ES14 The bytes that wait are bounded, the bytes that pass are not', async () => {
@@ -239,22 +244,51 @@ describe('SqliteEventStore', () => {
     expect(idsOf(await store.read(stream)).slice(1)).toEqual(idsOf([...first, ...second]));
   });
 
-  it('ES14 When the writer dies, what waits and what comes later is refused, and subscriptions say so', async () => {
+  /** A store over a file that is there, whose writer does this with each message. */
+  const openWith = async (onMessage: string, options?: SqliteOptions) => {
     const writer = join(folder, 'writer.mjs');
     writeFileSync(
       writer,
       `import { parentPort } from 'node:worker_threads';
-       parentPort.on('message', () => { throw new Error('struck by lightning'); });
+       parentPort.on('message', () => { ${onMessage} });
        parentPort.postMessage('ready');`,
     );
-    await (await open())[Symbol.asyncDispose](); // makes the file
-    const store = await open({ writer: pathToFileURL(writer) });
+    await (await open())[Symbol.asyncDispose]();
+    return open({ ...options, writer: pathToFileURL(writer) });
+  };
+
+  it.each([
+    ['throws', "throw new Error('struck by lightning');", /lightning/],
+    ['exits', 'process.exit(1);', /closed/],
+    ['stops to answer', '', /not written within 100 ms/],
+    ['hangs', 'for (;;);', /not written within 100 ms/],
+  ])(
+    'ES14 A writer that %s while the store is closed holds nobody up',
+    async (_, onMessage, reason) => {
+      const store = await openWith(onMessage, { limits: { closeMs: 100 } });
+      const appends = Promise.allSettled(
+        Array.from({ length: 3 }, (__, i) => store.append(stream, i - 1, events(1))),
+      );
+      await Promise.all([store[Symbol.asyncDispose](), store[Symbol.asyncDispose]()]);
+      for (const append of await appends)
+        expect(append).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'store_unavailable', message: expect.stringMatching(reason) },
+        });
+      await expect(store.append(stream, 0, events(1))).rejects.toThrow(StoreUnavailable);
+      expect(store.health()).toEqual({ writable: false, waiting: 0 });
+    },
+    5000,
+  );
+
+  it('ES14 When the writer dies, what waits and what comes later is refused, and subscriptions say so', async () => {
+    const store = await openWith("throw new Error('struck by lightning');");
     const subscription = take(store, START, 1);
     const appends = [store.append(stream, NO_STREAM, events(1)), store.append(stream, 0, events(1))];
     for (const append of appends) await expect(append).rejects.toThrow(/struck by lightning/);
     await expect(store.append(stream, NO_STREAM, events(1))).rejects.toThrow(StoreUnavailable);
     await expect(subscription).rejects.toThrow(StoreUnavailable);
-    expect(store.unusable).toMatch(/lightning/);
+    expect(store.health()).toEqual({ writable: false, waiting: 0 });
     expect(await store.read(stream)).toEqual([]);
   });
 

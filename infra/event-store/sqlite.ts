@@ -7,6 +7,7 @@ import {
   EventIdReused,
   eventLimits,
   type EventStore,
+  type Health,
   type Lag,
   type NewEvent,
   type RecordedEvent,
@@ -109,21 +110,11 @@ export class SqliteEventStore implements EventStore {
     }
   }
 
-  /** Appends that wait or are being committed. */
-  get waiting(): number {
-    return this.#queue.length;
-  }
-
-  /** Why nothing more can be written, if so. */
-  get unusable(): string | undefined {
-    return this.#queue.unusable;
-  }
-
   async append(stream: string, expected: number, events: readonly NewEvent[]): Promise<Appended> {
     check(events);
     const { is, value, position } = await this.#queue.submit({ op: 'append', stream, expected, events });
     if (is === 'wrong') throw new WrongExpectedRevision(stream, expected, value);
-    if (is === 'reused') throw new EventIdReused(stream, events[value]?.id ?? '');
+    if (is === 'reused') throw new EventIdReused(stream, this.#held(stream, events, value));
     return { revision: value, position: toPosition(position) };
   }
 
@@ -202,6 +193,10 @@ export class SqliteEventStore implements EventStore {
     return position === undefined || position === null ? START : toPosition(position);
   }
 
+  health(): Health {
+    return { writable: this.#queue.writable, waiting: this.#queue.length };
+  }
+
   /** Finishes the appends that wait; subscriptions get these too and end. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#open) return;
@@ -209,6 +204,16 @@ export class SqliteEventStore implements EventStore {
     await this.#queue[Symbol.asyncDispose]();
     this.#feed.end();
     this.#file.close();
+  }
+
+  /** The ids that the stream holds, or the one that was there twice in the append itself. */
+  #held(stream: string, events: readonly NewEvent[], found: number): string[] {
+    const [key] = this.#rows(this.#statements.findStream, [stream]).flat();
+    const ids = events.map(({ id }) => id);
+    const holds = (id: string) =>
+      this.#rows(this.#statements.findId, [key, Buffer.from(id.replaceAll('-', ''), 'hex')]).length > 0;
+    const held = key === undefined ? [] : ids.filter(holds);
+    return held.length > 0 ? held : ids.slice(found, found + 1);
   }
 
   #pageAfter(after: string): RecordedEvent[] {
@@ -251,6 +256,7 @@ export class SqliteEventStore implements EventStore {
 
 const prepare = (file: LogFile) => ({
   findStream: file.prepare<[number]>('SELECT stream FROM streams WHERE name = ?'),
+  findId: file.prepare<[number]>('SELECT revision FROM events WHERE stream = ? AND id = ?'),
   findName: file.prepare<[string]>('SELECT name FROM streams WHERE stream = ?'),
   forwards: file.prepare<Row>(
     `SELECT ${COLUMNS} FROM events WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?`,

@@ -1,8 +1,9 @@
+import Database from 'libsql';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sortable, TablesUnavailable } from '../../domain/ports/tables.ts';
 import { tablesContract } from './contract.ts';
 import { openTables } from './open.ts';
@@ -41,14 +42,25 @@ describe('SQLite tables', () => {
     expect(() => new SqliteTables(join(dataDir, 'nowhere', 'tables.db'))).toThrow(TablesUnavailable);
   });
 
-  it('share a file: each sees the other’s writes', async () => {
-    await using left = new SqliteTables(file('shared'));
-    await using right = new SqliteTables(file('shared'));
-    await left.write([{ op: 'put', table: 't', item }]);
-    await right.write([{ op: 'update', table: 't', key: item, revision: 2, set: { n: 2 } }]);
-    expect(await left.get('t', [item])).toEqual([{ ...item, revision: 2, n: 2 }]);
-    expect(await left.swap('t', { ...item, revision: 3 }, 2)).toBe(true);
-    expect(await right.swap('t', { ...item, revision: 3 }, 2)).toBe(false);
+  it('keep what was written for whoever opens the file next', async () => {
+    const first = new SqliteTables(file('shared'));
+    await first.write([{ op: 'put', table: 't', item }]);
+    await first[Symbol.asyncDispose]();
+    await using second = new SqliteTables(file('shared'));
+    await second.write([{ op: 'update', table: 't', key: item, revision: 2, set: { n: 2 } }]);
+    expect(await second.get('t', [item])).toEqual([{ ...item, revision: 2, n: 2 }]);
+  });
+
+  it('commit by themselves soon after a write', async () => {
+    await using tables = new SqliteTables(file('soon'));
+    await tables.write([{ op: 'put', table: 't', item }]);
+    const committed = () => {
+      const db = new Database(file('soon'));
+      const { n } = db.prepare('SELECT count(*) AS n FROM items').get() as { n: number };
+      db.close();
+      return n;
+    };
+    await vi.waitFor(() => expect(committed()).toBe(1));
   });
 
   it('do not let reads hold back the write-ahead log', async () => {

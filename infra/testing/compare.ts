@@ -3,11 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
 import type { EventStore } from '../../domain/ports/event-store.ts';
-import { conversationMembers } from '../../projections/conversation-members.ts';
-import { conversations } from '../../projections/conversations.ts';
-import { messages } from '../../projections/messages.ts';
+import { projections } from '../../projections/all.ts';
 import { runProjections } from '../../projections/run.ts';
-import { userConversations } from '../../projections/user-conversations.ts';
 import { openTables } from '../tables/open.ts';
 
 /** An item that the views hold in another form than a rebuild, or that only one of the two has. */
@@ -48,7 +45,10 @@ const canonical = (value: unknown): string =>
       : part,
   );
 
-/** Builds the views anew from the log, and compares them with those in the folder, which must have come to the log's end. */
+/**
+ * Builds the views anew from the log, and compares them with those in the folder, which must have come to the log's end and
+ * be closed: what is not committed yet can't be seen from outside.
+ */
 export const compareWithRebuild = async (store: EventStore, folder: string): Promise<Difference[]> => {
   const fresh = await mkdtemp(join(tmpdir(), 'parlance-rebuild-'));
   try {
@@ -68,7 +68,6 @@ export const compareWithRebuild = async (store: EventStore, folder: string): Pro
 
 const rebuild = async (store: EventStore, folder: string): Promise<void> => {
   await using tables = openTables({ type: 'sqlite', dataDir: folder });
-  const projections = [conversations, messages, userConversations, conversationMembers];
   await using running = runProjections({ store, tables, projections });
   if (!(await running.reached(await store.end(), REBUILD_MS)))
     throw new Error(`the views were not rebuilt within ${REBUILD_MS} ms`);

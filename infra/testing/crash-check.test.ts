@@ -3,10 +3,7 @@ import { hashedUlid } from '../../commands/conversation-id.ts';
 import { eventIdOf } from '../../commands/event-id.ts';
 import type { Command } from '../../gateways/protocol.ts';
 import { runProjections } from '../../projections/run.ts';
-import { messages } from '../../projections/messages.ts';
-import { conversations } from '../../projections/conversations.ts';
-import { conversationMembers } from '../../projections/conversation-members.ts';
-import { userConversations } from '../../projections/user-conversations.ts';
+import { projections } from '../../projections/all.ts';
 import { commandsOver, openTemporaryStore } from './command-side.ts';
 import { compareWithRebuild } from './compare.ts';
 import { checkLog, type Logged } from './crash-check.ts';
@@ -124,22 +121,20 @@ it('finds items of the views that a rebuild has not, or has otherwise, or alone'
   const asked = { by: ann, at: 0 };
   await handle(conversationId, { ...asked, id: 'create', type: 'StartDirect', with: ben });
   await handle(conversationId, { ...asked, id: 'm', ...says(0) });
-  await using tables = openTables({ type: 'sqlite', dataDir: folder });
   {
-    const projections = [conversations, messages, userConversations, conversationMembers];
+    await using tables = openTables({ type: 'sqlite', dataDir: folder });
     await using running = runProjections({ store, tables, projections });
     expect(await running.reached(await store.end(), 10_000)).toBe(true);
   }
   expect(await compareWithRebuild(store, folder)).toEqual([]);
-  const changed = {
-    op: 'update',
-    table: 'conversations',
-    key: { pk: conversationId, sk: 'conversation' },
-  } as const;
-  await tables.write([
-    { ...changed, revision: FIRST + 1, set: { lastSeq: 77 } },
-    { op: 'put', table: 'messages', item: { pk: 'ghost', sk: 'ghost', revision: 1 } },
-  ]);
+  const key = { pk: conversationId, sk: 'conversation' };
+  {
+    await using tables = openTables({ type: 'sqlite', dataDir: folder });
+    await tables.write([
+      { op: 'update', table: 'conversations', key, revision: FIRST + 1, set: { lastSeq: 77 } },
+      { op: 'put', table: 'messages', item: { pk: 'ghost', sk: 'ghost', revision: 1 } },
+    ]);
+  }
   expect((await compareWithRebuild(store, folder)).map(({ item }) => item).sort()).toEqual([
     `conversations ${conversationId} conversation`,
     'messages ghost ghost',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openCore } from '../core.ts';
+import { openEventStore } from '../event-store/open.ts';
 import { createLog } from '../log.ts';
 import { compareWithRebuild } from './compare.ts';
 import { checkLog, type Problem, readStreams } from './crash-check.ts';
@@ -84,13 +85,18 @@ const crash = async (folder: string, load: Load, random: Random): Promise<void> 
 };
 
 const check = async (folder: string, load: Load): Promise<Problem[]> => {
-  await using core = await openCore({ DATA_DIR: folder, STATE_CACHE_MB: 16 }, createLog('silent'));
-  const problems = checkLog(await readStreams(core.store), load.log);
-  if (!(await core.running.reached(await core.store.end(), VIEWS_MS)))
-    throw new Error(`the views did not come to the log's end within ${VIEWS_MS} ms`);
-  for (const { name, parked } of core.running.state())
-    if (parked > 0) problems.push({ kind: 'differing', text: `${name} has parked ${parked} conversations` });
-  for (const difference of await compareWithRebuild(core.store, folder))
+  const problems: Problem[] = [];
+  {
+    await using core = await openCore({ DATA_DIR: folder, STATE_CACHE_MB: 16 }, createLog('silent'));
+    problems.push(...checkLog(await readStreams(core.store), load.log));
+    if (!(await core.running.reached(await core.store.end(), VIEWS_MS)))
+      throw new Error(`the views did not come to the log's end within ${VIEWS_MS} ms`);
+    for (const { name, parked } of core.running.state())
+      if (parked > 0)
+        problems.push({ kind: 'differing', text: `${name} has parked ${parked} conversations` });
+  }
+  await using store = await openEventStore({ type: 'sqlite', dataDir: folder });
+  for (const difference of await compareWithRebuild(store, folder))
     problems.push({ kind: 'differing', text: JSON.stringify(difference) });
   return problems;
 };

@@ -7,6 +7,7 @@ import type { HttpSettings } from '../../gateways/http/deps.ts';
 import { createHttpServer } from '../../gateways/http/server.ts';
 import type { Session } from '../../gateways/protocol.ts';
 import { openCore } from '../core.ts';
+import { httpDeps } from '../http-deps.ts';
 import { createLog } from '../log.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -54,19 +55,7 @@ export const startHttp = async (given: Partial<HttpSettings> = {}) => {
     signUp: settings.signUp,
     passwords: { memoryKiB: 64, passes: 1, inFlight: 2, waiting: 64 },
   });
-  const { execute, directory, tables, running, store, metrics } = core;
-  const deps = {
-    execute,
-    accounts,
-    directory,
-    tables,
-    running,
-    store,
-    log,
-    registry: metrics.registry,
-    settings,
-    now,
-  };
+  const deps = httpDeps(core, accounts, settings, now);
   const app = createHttpServer(deps);
   await app.ready();
 

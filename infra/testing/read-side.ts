@@ -9,6 +9,7 @@ import { type EventStore, NO_STREAM } from '../../domain/ports/event-store.ts';
 import type { Item, Tables } from '../../domain/ports/tables.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { openTables } from '../tables/open.ts';
+import { cast } from './conversation-arbitrary.ts';
 
 /** Tables in a folder of their own, removed with them. */
 export const temporaryTables = async (): Promise<Tables & { readonly dataDir: string }> => {
@@ -26,6 +27,23 @@ export const temporaryTables = async (): Promise<Tables & { readonly dataDir: st
     },
   };
 };
+
+let conversationCount = 0;
+export const newConversationId = (): ConversationId =>
+  `01J${String((conversationCount += 1)).padStart(23, '0')}`;
+
+/** When the events of tests happen, in ms. */
+export const at = 1_700_000_000_000;
+
+/** A message of the first of the cast, `n` ms after `at`. */
+export const messageSent = (n: number): ConversationEvent => ({
+  type: 'MessageSent',
+  by: cast[0] ?? '',
+  at: at + n,
+  clientId: `c${n}`,
+  content: { kind: 'text', text: `message ${n}` },
+  mentions: [],
+});
 
 /** Applies a conversation's first events without a runner. */
 export const project = async (
