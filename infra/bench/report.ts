@@ -117,7 +117,7 @@ const method = ({ seconds, rounds }: BenchOptions): string =>
 - Product and floor run in turns (A B B A), ${rounds} rounds; the ratio is the median of the rounds’ ratios.
 - Sending is an **open loop**: message k is due at t0 + k / rate, the due time rides in the text, and the latency is the arrival at the other
   person less that. The loader is another process on raw sockets with hand-built frames, on a core of its own; the server has the other one,
-  and in the second part both. A trial is ${seconds} s after a second of warm-up; it is void if the loader itself was late (p99 over ${rules.lagMs} ms)
+  and in the second part both. Each server first gets 4,000 messages a second for 5 s, which don't count. A trial is ${seconds} s after a second of warm-up; it is void if the loader itself was late (p99 over ${rules.lagMs} ms)
   or busy (over ${rules.loaderCpu * 100} % of its core).
 - **Capacity** is the highest rate on a ladder of ${rules.ladder}× with p99 under ${rules.p99Ms} ms, nothing missing, repeated or out of order, and everything
   acknowledged, three times out of three. One send in a hundred is repeated with the same id: acknowledged twice with the same seq, delivered once.

@@ -14,6 +14,7 @@ import { type Server, startFloor, startProduct } from './servers.ts';
 const PAIRS = 200;
 const MODERATE = 5000;
 /** For one capacity: the first has to find its place on the ladder. */
+const WARM = { rate: 4000, seconds: 5 } as const;
 const BUDGET_MS = { first: 75_000, later: 45_000, quick: 22_000 } as const;
 /** Where climbing begins; the ladder finds its way from anywhere. */
 const first = { parlance: rungBelow(10_000), floor: rungBelow(28_500) };
@@ -79,6 +80,9 @@ export const benchSend = async ({
       say(`send: ${label} ${side} ${describe(done)}`);
       return done;
     };
+    // A server that has just started is slow until its code is compiled: that is not its capacity.
+    if (!found.has(side))
+      await runTrial(server, sides.loader, WARM.rate, { seconds: WARM.seconds, warmup: 0 });
     const budgetMs = quick ? BUDGET_MS.quick : found.has(side) ? BUDGET_MS.later : BUDGET_MS.first;
     const capacity = await findCapacity(trialAt, start[side], { times: quick ? 1 : 3, budgetMs });
     found.add(side);
