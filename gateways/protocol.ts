@@ -221,7 +221,7 @@ export const ConversationSummary = z.object({
   createdAt: Timestamp,
   lastSeq: Seq,
   lastActivityAt: Timestamp,
-  lastMessage: Message.optional(),
+  lastMessage: Message.optional().meta({ description: 'A long text is cut here' }),
 });
 export type ConversationSummary = z.infer<typeof ConversationSummary>;
 

@@ -7,11 +7,11 @@ describe('settings', () => {
       PORT: 8080,
       DATA_DIR: './data',
       SIGN_UP: 'open',
-      TRUST_PROXY: false,
+      TRUST_PROXIES: 0,
     });
-    expect(readSettings({ PORT: '9000', TRUST_PROXY: 'true', SIGN_UP: 'closed', HOME: 'x' })).toMatchObject({
+    expect(readSettings({ PORT: '9000', TRUST_PROXIES: '1', SIGN_UP: 'closed', HOME: 'x' })).toMatchObject({
       PORT: 9000,
-      TRUST_PROXY: true,
+      TRUST_PROXIES: 1,
       SIGN_UP: 'closed',
     });
   });
@@ -24,7 +24,7 @@ describe('settings', () => {
     [{ PORT: 'eighty' }, /PORT is "eighty"/],
     [{ PORT: '70000' }, /PORT is "70000"/],
     [{ SIGN_UP: 'maybe' }, /SIGN_UP is "maybe".*open/],
-    [{ TRUST_PROXY: 'perhaps' }, /TRUST_PROXY is "perhaps"/],
+    [{ TRUST_PROXIES: 'perhaps' }, /TRUST_PROXIES is "perhaps"/],
     [{ PUBLIC_URL: 'ftp://x' }, /PUBLIC_URL is "ftp:\/\/x"/],
   ])('refuse %j and say which setting it is', (env, message) => {
     expect(() => readSettings(env)).toThrow(InvalidSettings);

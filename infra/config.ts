@@ -27,8 +27,9 @@ export const Settings = z.object({
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
     .meta({ description: 'Least severity that is logged' }),
-  TRUST_PROXY: z.stringbool().default(false).meta({
-    description: 'Take the client’s address from `X-Forwarded-For`: only behind a proxy that sets it',
+  TRUST_PROXIES: z.coerce.number().int().min(0).max(10).default(0).meta({
+    description:
+      'How many proxies stand before it, each of which adds to `X-Forwarded-For`; 0 takes no notice of that',
   }),
   MAX_CONNECTIONS: z.coerce
     .number()

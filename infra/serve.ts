@@ -66,7 +66,7 @@ export const startServer = async (settings: Settings): Promise<Server> => {
       version: await readVersion(),
       signUp: settings.SIGN_UP,
       publicUrl: settings.PUBLIC_URL,
-      trustProxy: settings.TRUST_PROXY,
+      trustedProxies: settings.TRUST_PROXIES,
       webRoot: existsSync(webRoot) ? webRoot : undefined,
     }),
   );

@@ -76,6 +76,20 @@ describe('accounts over HTTP', () => {
     http.clock.skewMs = 0;
   });
 
+  it('takes the address that its own proxy saw, whatever a client says it was', async () => {
+    const behind = await startHttp({ trustedProxies: 1 });
+    const statuses: number[] = [];
+    for (let n = 0; n < 30; n += 1) {
+      const { status } = await behind.ask('POST', '/v1/sessions', {
+        body: { username: `nobody${n}`, password: 'wrong' },
+        headers: { 'x-forwarded-for': `203.0.113.${n}, 198.51.100.7` },
+      });
+      statuses.push(status);
+    }
+    expect(statuses).toContain(429);
+    await behind.close();
+  });
+
   it('refreshes a session once; a second use of the token ends it', async () => {
     const { refreshToken, deviceId } = await http.signUp('carl');
     const refresh = (token: string) =>

@@ -165,7 +165,8 @@ export const deviceRoutes =
         const invitation = accepted(
           await invite(accounts, { by: identityOf(request).userId, uses: request.body?.uses }),
         );
-        const site = publicUrl ?? `${request.protocol}://${request.host}`;
+        const asked = `${request.protocol}://${request.host}`;
+        const site = publicUrl ?? (URL.canParse(asked) ? asked : 'http://localhost');
         const url = new URL(`/?invitation=${invitation.code}`, site).href;
         return reply.status(201).send({ ...invitation, url });
       },

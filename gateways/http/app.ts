@@ -47,7 +47,8 @@ export const errorBodyFor = (error: unknown): ErrorBody => {
     typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
   if (status === 400)
     return errorBodyOf(new Refusal('invalid_request', 'The body or the address can’t be read.'));
-  if (status === 404) return errorBodyOf(new Refusal('not_found'));
+  // 403 is the static files' answer to a path that leads out of their folder.
+  if (status === 404 || status === 403) return errorBodyOf(new Refusal('not_found'));
   if (status === 413) return errorBodyOf(new Refusal('payload_too_large'));
   if (status === 415) return errorBodyOf(new Refusal('unsupported_media_type'));
   if (status === 503) return errorBodyOf(new Refusal('overloaded'));

@@ -28,7 +28,8 @@ export type HttpSettings = {
   readonly version: string;
   readonly signUp: 'open' | 'invitation' | 'closed';
   readonly publicUrl?: string | undefined;
-  readonly trustProxy: boolean;
+  /** How many proxies add to `X-Forwarded-For`. */
+  readonly trustedProxies: number;
   readonly webRoot?: string | undefined;
   readonly waitMs?: number;
 };

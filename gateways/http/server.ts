@@ -44,7 +44,7 @@ export const createHttpServer = (deps: HttpDeps): App => {
     requestIdHeader: false,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestIdOf,
-    trustProxy: settings.trustProxy,
+    trustProxy: settings.trustedProxies > 0 && ((_address, hop) => hop < settings.trustedProxies),
     bodyLimit: httpLimits.bodyBytes,
     connectionTimeout: httpLimits.idleMs,
     requestTimeout: httpLimits.requestMs,

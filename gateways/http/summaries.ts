@@ -33,6 +33,16 @@ const batch = async (tables: Tables, mine: readonly Mine[]): Promise<Conversatio
     if (!view || !role) return [];
     const { createdBy: _, lastMessageSeq: __, pins: ___, ...shown } = view;
     const lastMessage = lastOf.get(view.conversationId);
-    return [{ ...shown, role, ...(lastMessage && { lastMessage }) }];
+    return [{ ...shown, role, ...(lastMessage && { lastMessage: cut(lastMessage) }) }];
   });
+};
+
+/** A list shows a line of a message; all of it could make megabytes of a list. */
+const PREVIEW = 300;
+
+const cut = (message: messages.Message): messages.Message => {
+  const { content } = message;
+  if (!content || content.text.length <= PREVIEW) return message;
+  const text = content.text.slice(0, PREVIEW).replace(/[\ud800-\udbff]$/, '');
+  return { ...message, content: { ...content, text: `${text}…` } };
 };

@@ -1,6 +1,6 @@
 import Database from 'libsql';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -49,6 +49,11 @@ describe('SQLite tables', () => {
     await using second = new SqliteTables(file('shared'));
     await second.write([{ op: 'update', table: 't', key: item, revision: 2, set: { n: 2 } }]);
     expect(await second.get('t', [item])).toEqual([{ ...item, revision: 2, n: 2 }]);
+  });
+
+  it('say what to do when the file is damaged', async () => {
+    await writeFile(file('damaged'), 'no database '.repeat(1000));
+    expect(() => new SqliteTables(file('damaged'))).toThrow(/damaged.*delete it/);
   });
 
   it('commit by themselves soon after a write', async () => {

@@ -59,7 +59,7 @@ export class SqliteTables implements Tables {
 
   /** Throws `TablesUnavailable`. `busyMs`: how long another process's transaction is waited for. */
   constructor(file: string, busyMs = 5000) {
-    this.#db = answer(() => {
+    this.#db = openingOf(file, () => {
       const db = new Database(file, { timeout: busyMs });
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = NORMAL');
@@ -213,6 +213,21 @@ const answer = <T>(ask: () => T): T => {
     return ask();
   } catch (error) {
     throw error instanceof TableLimit || error instanceof TablesUnavailable ? error : unavailable(error);
+  }
+};
+
+/** Nothing is lost with a damaged file: whoever runs this should hear so. */
+const openingOf = <T>(file: string, open: () => T): T => {
+  try {
+    return answer(open);
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw error;
+    throw new TablesUnavailable(
+      `${file} is damaged. It holds views only: delete it, ${file}-wal and ${file}-shm, and they are rebuilt from the log`,
+      { cause: error },
+    );
   }
 };
 

@@ -45,7 +45,7 @@ export const startHttp = async (given: Partial<HttpSettings> = {}) => {
   const settings: HttpSettings = {
     version: '0.0.0',
     signUp: 'open',
-    trustProxy: false,
+    trustedProxies: 0,
     waitMs: 15_000,
     ...given,
   };
