@@ -1,12 +1,12 @@
 // Runs dependency-cruiser on the rules in dependency-cruiser.cjs. Its visitor for swc knows neither `using` nor .tsx nor
 // import('…') in types, and TypeScript 7 leaves it no other parser: it is given each file's imports alone.
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 const swc = require('@swc/core');
 const { forbidden, options } = require('./dependency-cruiser.cjs');
-const folders = ['domain', 'commands', 'projections', 'gateways', 'workflows', 'infra'];
+const folders = ['domain', 'commands', 'projections', 'gateways', 'workflows', 'infra'].filter((folder) => existsSync(folder));
 
 const parseFile = swc.parseFileSync;
 swc.parseFileSync = (file) => {
