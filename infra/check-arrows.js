@@ -6,7 +6,9 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
 const swc = require('@swc/core');
 const { forbidden, options } = require('./dependency-cruiser.cjs');
-const folders = ['domain', 'commands', 'projections', 'gateways', 'workflows', 'infra'].filter((folder) => existsSync(folder));
+const folders = ['domain', 'commands', 'projections', 'gateways', 'workflows', 'infra'].filter((folder) =>
+  existsSync(folder),
+);
 
 const parseFile = swc.parseFileSync;
 swc.parseFileSync = (file) => {
