@@ -90,8 +90,12 @@ describe.skipIf(skipped !== undefined)(`the web client ${skipped ?? ''}`, () => 
       .poll(() => ada.page.evaluate(() => document.activeElement?.textContent))
       .toContain('Good morning!');
 
-    await ada.page.locator('#composer').focus();
-    await ada.page.keyboard.press('ArrowUp');
+    // The jump may take the focus once more when the page has settled.
+    const editing = async () => {
+      await ada.page.locator('#composer').press('ArrowUp');
+      return ada.page.getByText('Edit your message').count();
+    };
+    await expect.poll(editing).toBe(1);
     await say(ada, 'Good evening!');
     await message(ben, 'Good evening!').filter({ hasText: 'edited' }).waitFor();
 
