@@ -64,7 +64,7 @@ export class SqliteTables implements Tables {
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = NORMAL');
       db.pragma('cache_size = -32768');
-      db.pragma('wal_autocheckpoint = 1000'); // a checkpoint stalls this thread: about 10 ms each
+      db.pragma('wal_autocheckpoint = 400'); // a checkpoint stalls this thread: about 10 ms each
       db.exec(SCHEMA);
       return db;
     });
