@@ -42,10 +42,10 @@ type Stored = { readonly revision: number; readonly attributes: Attributes };
 type ChangesOfItem = { readonly table: string; readonly key: Key; readonly changes: Change[] };
 
 /** How long a transaction takes in writes, and how many. A commit writes each page that they touched once. */
-const COMMIT = { ms: 200, changes: 5000 } as const;
+const COMMIT = { ms: 100, changes: 5000 } as const;
 
 /**
- * Tables in one SQLite file, of one process. Writes are gathered in transactions of up to a fifth of a second: this connection
+ * Tables in one SQLite file, of one process. Writes are gathered in transactions of up to a tenth of a second: this connection
  * sees them at once, a crash loses the last ones together with the checkpoints that were among them, and they are projected again.
  */
 export class SqliteTables implements Tables {
