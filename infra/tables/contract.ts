@@ -10,7 +10,7 @@ import {
   type Tables,
   tableLimits,
 } from '../../domain/ports/tables.ts';
-import { bySortKey, change, key, modelAfter, type Model } from './contract-model.ts';
+import { anyJson, bySortKey, change, key, modelAfter, type Model } from './contract-model.ts';
 
 /** Every adapter of tables passes this. `open` gives tables that hold nothing, or nothing under the names used before. */
 export const tablesContract = (product: string, open: () => Promise<Tables>) =>
@@ -194,7 +194,7 @@ export const tablesContract = (product: string, open: () => Promise<Tables>) =>
       const table = fresh();
       await fc.assert(
         fc.asyncProperty(
-          fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()),
+          fc.dictionary(fc.string({ unit: 'binary' }), anyJson()),
           key,
           async (attributes, of) => {
             count += 1;

@@ -1,9 +1,8 @@
-import Database from 'libsql';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sortable, TablesUnavailable } from '../../domain/ports/tables.ts';
 import { tablesContract } from './contract.ts';
 import { openTables } from './open.ts';
@@ -54,18 +53,6 @@ describe('SQLite tables', () => {
   it('say what to do when the file is damaged', async () => {
     await writeFile(file('damaged'), 'no database '.repeat(1000));
     expect(() => new SqliteTables(file('damaged'))).toThrow(/damaged.*delete it/);
-  });
-
-  it('commit by themselves soon after a write', async () => {
-    await using tables = new SqliteTables(file('soon'));
-    await tables.write([{ op: 'put', table: 't', item }]);
-    const committed = () => {
-      const db = new Database(file('soon'));
-      const { n } = db.prepare('SELECT count(*) AS n FROM items').get() as { n: number };
-      db.close();
-      return n;
-    };
-    await vi.waitFor(() => expect(committed()).toBe(1));
   });
 
   it('do not let reads hold back the write-ahead log', async () => {

@@ -30,6 +30,7 @@ const INSERT = 'INSERT INTO items (tab, pk, sk, revision, attributes) VALUES (?,
 const STATEMENTS = {
   begin: 'BEGIN IMMEDIATE',
   commit: 'COMMIT',
+  rollback: 'ROLLBACK',
   get: 'SELECT revision, attributes FROM items WHERE tab = ? AND pk = ? AND sk = ?',
   put: `${INSERT} ON CONFLICT DO UPDATE SET revision = excluded.revision, attributes = excluded.attributes WHERE excluded.revision > revision`,
   insert: `${INSERT} ON CONFLICT DO NOTHING`,
@@ -41,21 +42,11 @@ type Attributes = Readonly<Record<string, Json>>;
 type Stored = { readonly revision: number; readonly attributes: Attributes };
 type ChangesOfItem = { readonly table: string; readonly key: Key; readonly changes: Change[] };
 
-/** How long a transaction takes in writes, and how many. A commit writes each page that they touched once. */
-const COMMIT = { ms: 100, changes: 5000 } as const;
-
-/**
- * Tables in one SQLite file, of one process. Writes are gathered in transactions of up to a tenth of a second: this connection
- * sees them at once, a crash loses the last ones together with the checkpoints that were among them, and they are projected again.
- */
+/** Tables in one SQLite file. A write is one transaction that may be lost with the machine's power, as a whole: read models are rebuilt. */
 export class SqliteTables implements Tables {
   readonly #db: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
   #open = true;
-  #timer: NodeJS.Timeout | undefined;
-  #changes = 0;
-  /** Why a transaction could not be committed: what it held is gone, and who writes next must hear of it. */
-  #lost: unknown;
 
   /** Throws `TablesUnavailable`. `busyMs`: how long another process's transaction is waited for. */
   constructor(file: string, busyMs = 5000) {
@@ -113,20 +104,25 @@ export class SqliteTables implements Tables {
   async write(changes: readonly Change[]): Promise<void> {
     if (changes.length > tableLimits.writeChanges) throw new TableLimit(`write of ${changes.length} changes`);
     const items = groupByItem(changes);
-    this.#change(() => {
-      // What may be refused is found out before anything is written.
-      const rows = [...items].flatMap((item) => this.#rowOf(item) ?? []);
-      for (const row of rows) this.#statement(STATEMENTS.put).run(row);
+    this.#answer(() => {
+      this.#statement(STATEMENTS.begin).run();
+      try {
+        // What may be refused is found out before anything is written.
+        const rows = [...items].flatMap((item) => this.#rowOf(item) ?? []);
+        for (const row of rows) this.#statement(STATEMENTS.put).run(row);
+        this.#statement(STATEMENTS.commit).run();
+      } catch (error) {
+        if (this.#db.inTransaction) this.#statement(STATEMENTS.rollback).run(); // a full disk has rolled back already
+        throw error;
+      }
     });
-    this.#changes += changes.length;
-    if (this.#changes >= COMMIT.changes) this.#commit();
   }
 
   async swap(table: string, item: Item, expected: number | undefined): Promise<boolean> {
     const { pk, sk } = checkKey(item);
     const { revision } = item;
     const json = toJson(item, attributesOf(item));
-    return this.#change(() => {
+    return this.#answer(() => {
       const { changes } =
         expected === undefined
           ? this.#statement(STATEMENTS.insert).run(table, pk, sk, revision, json)
@@ -137,45 +133,9 @@ export class SqliteTables implements Tables {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#open) return;
-    this.#commit();
     this.#open = false;
     this.#statements.clear();
     this.#db.close();
-  }
-
-  /** Does the work in the transaction that is under way. A limit is no reason to end that; anything else takes it back. */
-  #change<T>(work: () => T): T {
-    return this.#answer(() => {
-      const lost = this.#lost;
-      this.#lost = undefined;
-      if (lost !== undefined) throw unavailable(lost);
-      if (!this.#db.inTransaction) {
-        this.#statement(STATEMENTS.begin).run();
-        this.#timer = setTimeout(() => this.#commit(), COMMIT.ms);
-        this.#changes = 0;
-      }
-      try {
-        return work();
-      } catch (error) {
-        if (!(error instanceof TableLimit)) this.#lose(error);
-        throw error;
-      }
-    });
-  }
-
-  #commit(): void {
-    clearTimeout(this.#timer);
-    if (!this.#open || !this.#db.inTransaction) return;
-    try {
-      this.#statement(STATEMENTS.commit).run();
-    } catch (error) {
-      this.#lose(error);
-    }
-  }
-
-  #lose(error: unknown): void {
-    this.#lost = error;
-    if (this.#db.inTransaction) this.#db.exec('ROLLBACK'); // a full disk has rolled back already
   }
 
   /** The parameters that put an item as it is after its changes; undefined if they are passed over. */
@@ -212,7 +172,7 @@ const answer = <T>(ask: () => T): T => {
   try {
     return ask();
   } catch (error) {
-    throw error instanceof TableLimit || error instanceof TablesUnavailable ? error : unavailable(error);
+    throw error instanceof TableLimit ? error : unavailable(error);
   }
 };
 

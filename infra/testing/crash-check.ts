@@ -96,6 +96,8 @@ const checkIntent = (streams: Streams, intent: Intent): Problem[] => {
       ? []
       : [{ kind: 'lost', text: `${named} was acknowledged as ${conversationId}/${seq} and is not there` }];
   }
+  // There was nothing to do the first time; when it was repeated there was. Only messages are remembered for ever.
+  if (attempts > 1 && last.revision > seq && changesNothing(logged, seq, intent)) return [];
   return last.revision <= seq && seq < logged.length
     ? []
     : [{ kind: 'reordered', text: `${named}: acknowledged as ${seq}, is ${last.revision}` }];
