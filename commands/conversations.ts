@@ -35,14 +35,26 @@ export const createConversations = (store: EventStore, maxBytes = 128 * 1024 * 1
     // Otherwise made-up ids would push real conversations out.
     if (conversation.state.revision > NO_STREAM) cache.set(conversationId, conversation);
   };
+  const load = async (conversationId: ConversationId, kept: Conversation | undefined) => {
+    const conversation = kept ?? { state: initial(), marks: [] };
+    await readOn(store, conversationId, conversation);
+    doubtful.delete(conversation);
+    // Another one that was kept meanwhile has been worked with since.
+    const now = cache.peek(conversationId);
+    if (!now || now === conversation) keep(conversationId, conversation);
+    return conversation;
+  };
+  // What two read on at once would be folded twice.
+  const loading = new Map<ConversationId, Promise<Conversation>>();
   return {
-    get: async (conversationId) => {
+    get: (conversationId) => {
       const kept = cache.get(conversationId);
-      if (kept && !doubtful.has(kept)) return kept;
-      const conversation = kept ?? { state: initial(), marks: [] };
-      await readOn(store, conversationId, conversation);
-      doubtful.delete(conversation);
-      return conversation;
+      if (kept && !doubtful.has(kept)) return Promise.resolve(kept);
+      const begun = loading.get(conversationId);
+      if (begun) return begun;
+      const loaded = load(conversationId, kept).finally(() => loading.delete(conversationId));
+      loading.set(conversationId, loaded);
+      return loaded;
     },
     keep,
     doubt: (conversationId, conversation) => {

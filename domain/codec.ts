@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { ConversationEvent, type ConversationEventType } from './conversation-event.ts';
+import { type ConversationId, conversationOf, receiptsOf } from './id.ts';
+import { type ReceiptsEvent, ReceiptsMoved } from './receipts.ts';
 
 /** Turns the data of one schema version into the next one's. Pure; what was stored stays as it is. */
 export type Upcaster = (data: Record<string, unknown>) => Record<string, unknown>;
@@ -80,3 +82,17 @@ const encodedMeta = new WeakMap<Meta, Uint8Array>();
 
 export const decodeMeta = (meta: Uint8Array): Meta =>
   meta.length === 0 ? {} : (JSON.parse(decoder.decode(meta)) as Meta);
+
+export const receiptsCodec: Codec<ReceiptsEvent> = createCodec(ReceiptsMoved, {});
+
+/** A kind of streams: of which conversation each one is, and how its events are read. */
+export type Streams<E extends { type: string }> = {
+  readonly of: (stream: string) => ConversationId | undefined;
+  readonly codec: Codec<E>;
+};
+
+export const conversationStreams: Streams<ConversationEvent> = {
+  of: conversationOf,
+  codec: conversationCodec,
+};
+export const receiptsStreams: Streams<ReceiptsEvent> = { of: receiptsOf, codec: receiptsCodec };

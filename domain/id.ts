@@ -24,9 +24,17 @@ export type Timestamp = z.infer<typeof Timestamp>;
 export const SYSTEM: UserId = '00000000000000000000000000';
 
 const PREFIX = 'conversation-';
+const RECEIPTS = 'receipts-';
 
 export const streamOf = (conversationId: ConversationId): string => PREFIX + conversationId;
 
 /** The conversation whose stream this is; undefined for the streams of anything else. */
 export const conversationOf = (stream: string): ConversationId | undefined =>
   stream.startsWith(PREFIX) ? stream.slice(PREFIX.length) : undefined;
+
+/** How far the members of a conversation have come. */
+export const receiptsStreamOf = (conversationId: ConversationId): string => RECEIPTS + conversationId;
+
+/** The conversation whose receipts this stream holds. */
+export const receiptsOf = (stream: string): ConversationId | undefined =>
+  stream.startsWith(RECEIPTS) ? stream.slice(RECEIPTS.length) : undefined;

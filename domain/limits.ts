@@ -22,4 +22,8 @@ export const limits = {
   mentions: 100,
   /** Characters of a client's id of a command. */
   commandId: 100,
+  /** UTF-16 units of a draft. */
+  draft: 16 * 1024,
+  /** Conversations whose presence one socket watches. */
+  watched: 100,
 } as const;

@@ -15,7 +15,9 @@ export type RejectionCode =
   | 'message_redacted'
   | 'message_too_large'
   | 'not_the_sender'
-  | 'client_id_reused';
+  | 'client_id_reused'
+  | 'mark_beyond_end'
+  | 'mark_behind';
 
 export type Rejection = { readonly rejected: RejectionCode; readonly detail: string };
 

@@ -87,15 +87,70 @@ export type Command = z.infer<typeof Command>;
 
 // Frames from the client
 
+/**
+ * Up to where a device has everything, as the server said it last. Opaque: keep it, and give it back in the next `hello`.
+ */
+export const SyncToken = z.string().min(1).max(200);
+export type SyncToken = z.infer<typeof SyncToken>;
+
+/** What somebody is writing, for their other devices. An empty text: nothing any more. */
+export const DraftText = z.string().max(limits.draft);
+
+export const PresenceState = z.enum(['online', 'away', 'offline']);
+export type PresenceState = z.infer<typeof PresenceState>;
+
 export const ClientFrame = z.discriminatedUnion('type', [
   z
-    .object({ type: z.literal('hello'), version: z.literal(PROTOCOL_VERSION), token: z.string().max(4096) })
+    .object({
+      type: z.literal('hello'),
+      version: z
+        .number()
+        .int()
+        .meta({ description: `${PROTOCOL_VERSION}; another one is refused` }),
+      token: z.string().max(4096),
+      sync: SyncToken.optional(),
+    })
     .meta({
-      description: 'First frame, within 10 seconds: the access token. Again at any time with a fresh token.',
+      description:
+        'First frame, within 10 seconds: the access token, and where the device has come to (`sync`), if it was here before. ' +
+        'Again at any time with a fresh token.',
     }),
   z
     .object({ type: z.literal('command'), id: CommandId, command: Command })
     .meta({ description: 'Answered by one `ack` or `error` with the same id, once it is durable.' }),
+  z
+    .strictObject({
+      type: z.literal('mark'),
+      ...here,
+      delivered: Seq.optional(),
+      read: Seq.optional(),
+    })
+    .refine(({ delivered, read }) => delivered !== undefined || read !== undefined, 'delivered or read')
+    .meta({
+      description:
+        'Everything up to this seq has come to this device, or was read. What was read has come too. Not answered, unless ' +
+        'it is refused: it has been noted when it comes back as `marked`. Until then, say it again on each new connection.',
+    }),
+  z.object({ type: z.literal('typing'), ...here, on: z.boolean() }).meta({
+    description: 'Somebody writes (say it again every 3 seconds while they do), or has stopped.',
+  }),
+  z.object({ type: z.literal('presence'), state: PresenceState.exclude(['offline']) }).meta({
+    description: 'Whether the person is at this device. A new socket is `online`.',
+  }),
+  z
+    .object({
+      type: z.literal('watch'),
+      conversationIds: z.array(ConversationId).max(limits.watched),
+    })
+    .meta({
+      description:
+        'The conversations whose members’ presence is to be told from now on, instead of those named before.',
+    }),
+  z.object({ type: z.literal('draft'), ...here, text: DraftText, replyTo: Seq.optional() }).meta({
+    description:
+      'What is being written, for the person’s other devices. The newest one counts. It was heard when it comes back as `draft`; ' +
+      'until then, say it again on each new connection.',
+  }),
   z.object({ type: z.literal('ping') }).meta({ description: 'Answered by `pong`.' }),
 ]);
 export type ClientFrame = z.infer<typeof ClientFrame>;
@@ -106,14 +161,47 @@ export type ClientFrame = z.infer<typeof ClientFrame>;
 export const SequencedEvent = z.object({ seq: Seq, event: ConversationEvent });
 export type SequencedEvent = z.infer<typeof SequencedEvent>;
 
+/** The rate limits by name: whose requests are counted. */
+export const RateLimit = z.enum(['person', 'device', 'address', 'conversation']);
+export type RateLimit = z.infer<typeof RateLimit>;
+
 /** `retry`: the same request may succeed later as it is. `details` say where a request was malformed. */
 export const ErrorBody = z.object({
   code: z.string(),
   message: z.string(),
   retry: z.boolean(),
   details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  limit: RateLimit.optional().meta({ description: 'Of `rate_limited`: which limit' }),
+  retryAfterMs: z.number().int().optional().meta({ description: 'When to try again' }),
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;
+
+/** How far somebody has come in a conversation: everything up to there. Not there: nothing yet. */
+export const Mark = z.object({ userId: UserId, delivered: Seq.optional(), read: Seq.optional() });
+export type Mark = z.infer<typeof Mark>;
+
+/** So many members (`count`) have come at least to `seq`. The highest first; at most 32, of which the last counts all who have come anywhere. */
+export const Level = z.object({ seq: Seq, count: z.number().int() });
+export type Level = z.infer<typeof Level>;
+
+/** Up to this many members, receipts name each of them; beyond, they count. */
+export const NAMED_RECEIPTS = 32;
+
+export const Draft = z.object({
+  conversationId: ConversationId,
+  text: DraftText,
+  replyTo: Seq.optional(),
+  at: Timestamp,
+});
+export type Draft = z.infer<typeof Draft>;
+
+/** `lastSeenAt`: of somebody who is offline, when they were here last, if that is known. */
+export const Presence = z.object({
+  userId: UserId,
+  state: PresenceState,
+  lastSeenAt: Timestamp.optional(),
+});
+export type Presence = z.infer<typeof Presence>;
 
 export const ServerFrame = z.discriminatedUnion('type', [
   z
@@ -123,31 +211,100 @@ export const ServerFrame = z.discriminatedUnion('type', [
       userId: UserId,
       deviceId: z.string(),
       now: Timestamp,
+      sync: SyncToken,
+      resumed: z.boolean(),
+      cause: z.object({ code: z.string(), message: z.string() }).optional(),
     })
     .meta({
-      description: 'The socket is signed in. Every event of its conversations after this comes as `events`.',
+      description:
+        'The socket is signed in. `resumed`: everything missed since the `sync` of the `hello` follows, up to `synced`. ' +
+        'Otherwise the views hold everything up to the `sync` in here: read them; `cause` says why a given token was of no use. ' +
+        'Every event of one’s conversations after this comes as `events`.',
     }),
   z
     .object({
       type: z.literal('events'),
       conversationId: ConversationId,
       events: z.array(SequencedEvent).min(1),
+      sync: SyncToken.optional(),
     })
     .meta({
       description:
-        'Consecutive events of one conversation, in order, each once. A jump in seq means that some were missed: ' +
-        'read them with GET /v1/conversations/{conversationId}/events.',
+        'Consecutive events of one conversation, in order. Ignore a seq that you have: after a resume some may come again. A ' +
+        'jump in seq means that some were missed: read them with GET /v1/conversations/{conversationId}/events. ' +
+        '`sync`: whoever has this frame and all before it has everything up to there.',
     }),
+  z
+    .object({
+      type: z.literal('behind'),
+      conversations: z
+        .array(z.object({ conversationId: ConversationId, after: Seq.min(-1), lastSeq: Seq }))
+        .min(1),
+    })
+    .meta({
+      description:
+        'While resuming: more was missed of these than is sent at once. Read the events after `after` up to `lastSeq` with ' +
+        'GET /v1/conversations/{conversationId}/events, or the views anew.',
+    }),
+  z.object({ type: z.literal('synced'), sync: SyncToken }).meta({
+    description: 'The end of resuming: what was missed has been sent, or named in `behind`.',
+  }),
+  z
+    .object({
+      type: z.literal('receipts'),
+      conversationId: ConversationId,
+      members: z.number().int().optional(),
+      marks: z.array(Mark).optional(),
+      delivered: z.array(Level).optional(),
+      read: z.array(Level).optional(),
+    })
+    .meta({
+      description:
+        `How far people have come. Of a conversation of up to ${NAMED_RECEIPTS} members \`marks\` of those who moved; of a larger one ` +
+        'how many of its `members` have come how far, `delivered` and `read`. Marks only rise: keep the highest.',
+    }),
+  z
+    .object({
+      type: z.literal('marked'),
+      conversationId: ConversationId,
+      delivered: Seq.optional(),
+      read: Seq.optional(),
+    })
+    .meta({ description: 'Your own mark, durable, whichever of your devices it came from.' }),
+  z
+    .object({
+      type: z.literal('typing'),
+      conversationId: ConversationId,
+      on: z.array(UserId),
+      off: z.array(UserId),
+    })
+    .meta({
+      description: 'Who writes now, and who has stopped. It is over after 6 seconds without a word of it.',
+    }),
+  z
+    .object({ type: z.literal('presence'), people: z.array(Presence).min(1) })
+    .meta({ description: 'Of people in the conversations that are watched, when it has changed.' }),
+  z.object({ type: z.literal('draft'), draft: Draft }).meta({
+    description:
+      'What the person writes, on this device or another, in the same order for all; and after each `welcome` what is ' +
+      'unfinished, and (without text) what lately was, but is no more.',
+  }),
   z.object({ type: z.literal('ack'), id: CommandId, conversationId: ConversationId, seq: Seq }).meta({
     description: 'The command is durable. `seq` is its last event; of a repeated message, the first one’s.',
   }),
   z.object({ type: z.literal('error'), id: CommandId.optional(), ...ErrorBody.shape }),
-  z.object({ type: z.literal('pong') }),
+  z.object({ type: z.literal('pong'), sync: SyncToken.optional() }),
   z.object({ type: z.literal('bye'), reason: z.string(), comeBackInMs: z.number().int() }).meta({
     description: 'The server is about to close; come back after that time.',
   }),
 ]);
 export type ServerFrame = z.infer<typeof ServerFrame>;
+
+/**
+ * What a WebSocket may carry, as `Sec-WebSocket-Protocol`: one JSON object in each text message (also without any), or one
+ * MessagePack map in each binary one.
+ */
+export const subprotocols = { json: 'parlance.v1.json', msgpack: 'parlance.v1.msgpack' } as const;
 
 /** Why the server closed a socket (RFC 6455 §7.4). */
 export const closeCodes = {
@@ -159,7 +316,11 @@ export const closeCodes = {
   tryAgainLater: 1013,
   unauthorized: 4401,
   helloTimeout: 4408,
+  /** The client reads too slowly: come back and resume. */
   tooSlow: 4429,
+  tooManyConnections: 4430,
+  /** The version of `hello` is not spoken here. */
+  versionUnsupported: 4400,
 } as const;
 
 // Views
@@ -211,6 +372,9 @@ export const TimelinePage = z.object({
 });
 export type TimelinePage = z.infer<typeof TimelinePage>;
 
+/** Unread messages are counted up to here: that many or more. */
+export const UNREAD_COUNTED = 1000;
+
 export const ConversationSummary = z.object({
   conversationId: ConversationId,
   kind: z.enum(['direct', 'group']),
@@ -221,6 +385,14 @@ export const ConversationSummary = z.object({
   createdAt: Timestamp,
   lastSeq: Seq,
   lastActivityAt: Timestamp,
+  read: Seq.optional().meta({ description: 'Up to where you have read; not there: nothing yet' }),
+  unread: z
+    .number()
+    .int()
+    .meta({
+      description: `Messages of others after that, counted to ${UNREAD_COUNTED}; those before you joined don’t count`,
+    }),
+  mentions: z.number().int().meta({ description: 'How many of the unread mention you' }),
   lastMessage: Message.optional().meta({ description: 'A long text is cut here' }),
 });
 export type ConversationSummary = z.infer<typeof ConversationSummary>;
@@ -231,6 +403,18 @@ export const ConversationDetail = z.object({
   members: z.array(Member),
 });
 export type ConversationDetail = z.infer<typeof ConversationDetail>;
+
+/** How far the members have come: all of them, whatever the size. */
+export const Receipts = z.object({ conversationId: ConversationId, marks: z.array(Mark) });
+export type Receipts = z.infer<typeof Receipts>;
+
+/** Who has a message. The sender is not counted. */
+export const MessageReceipts = z.object({
+  members: z.number().int().meta({ description: 'Members besides the sender' }),
+  delivered: z.array(UserId),
+  read: z.array(UserId),
+});
+export type MessageReceipts = z.infer<typeof MessageReceipts>;
 
 export const EventsPage = z.object({
   events: z.array(SequencedEvent),
@@ -280,6 +464,56 @@ export const Session = z.object({
   refreshTokenExpiresAt: Timestamp,
 });
 export type Session = z.infer<typeof Session>;
+
+/** What others learn of somebody. */
+export const Preferences = z.object({
+  shareReadReceipts: z.boolean().meta({ description: 'Others see how far you have read' }),
+  sharePresence: z
+    .boolean()
+    .meta({ description: 'People you share a conversation with see whether you are here' }),
+});
+export type Preferences = z.infer<typeof Preferences>;
+
+/**
+ * Frames over HTTP, for networks that WebSocket does not get through. `POST /v1/polls` begins, and what follows is asked
+ * for with the `pollId` it gives: one request at a time, each of which may take 25 seconds. A new request ends the one
+ * before it with an empty answer. What is lost on the way is asked for again with the same `after`; what is sent again
+ * with the same `first` is taken once.
+ */
+export const PollRequest = z.object({
+  after: z
+    .number()
+    .int()
+    .min(0)
+    .meta({ description: 'The highest `n` of the answers that arrived; 0 at first. Ignore an older answer' }),
+  first: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .meta({
+      description:
+        'How many frames this client has sent before those in here: so those that come again are known. An answer of any ' +
+        'kind says that the frames of its request were taken. Not there: all are new',
+    }),
+  frames: z.array(z.unknown()).max(256).default([]).meta({ description: 'Client frames, in order' }),
+});
+export type PollRequest = z.infer<typeof PollRequest>;
+
+export const Poll = z.object({ pollId: z.string() });
+export type Poll = z.infer<typeof Poll>;
+
+export const PollAnswer = z.object({
+  n: z
+    .number()
+    .int()
+    .meta({ description: 'Ask with this `after` next: then these frames will not come again' }),
+  frames: z.array(ServerFrame),
+  closed: z.object({ code: z.number().int(), reason: z.string() }).optional().meta({
+    description: 'The server has closed, as it would close a WebSocket: there is nothing after this',
+  }),
+});
+export type PollAnswer = z.infer<typeof PollAnswer>;
 
 export const Device = z.object({
   deviceId: z.string(),

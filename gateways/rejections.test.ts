@@ -14,6 +14,7 @@ import {
   errorBodyOf,
   errorsTable,
   invalidRequest,
+  rateLimited,
   statusOf,
 } from './rejections.ts';
 
@@ -28,6 +29,17 @@ describe('what a client is told of an error', () => {
       code: 'too_many_attempts',
       message: 'wait',
       retry: true,
+      retryAfterMs: 1500,
+    });
+  });
+
+  it('is which limit was reached, and when to go on', () => {
+    expect(errorBodyOf(rateLimited({ limit: 'device', retryAfterMs: 40 }))).toEqual({
+      code: 'rate_limited',
+      message: answers.rate_limited.means,
+      retry: true,
+      limit: 'device',
+      retryAfterMs: 40,
     });
   });
 

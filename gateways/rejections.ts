@@ -1,7 +1,7 @@
 import type { ZodError } from 'zod';
 import type { AccountRejection, AccountRejectionCode } from '../commands/account-rejection.ts';
 import type { Rejection, RejectionCode } from '../domain/rejection.ts';
-import type { ErrorBody } from './protocol.ts';
+import type { ErrorBody, RateLimit } from './protocol.ts';
 
 /** What a refusal is over HTTP, what it means, and whether the same request may succeed later as it is. */
 type Answer = { readonly status: number; readonly retry: boolean; readonly means: string };
@@ -29,6 +29,8 @@ const rejections: Record<RejectionCode, Answer> = {
   message_too_large: answer(413, 'The message takes too many bytes.'),
   not_the_sender: answer(403, 'Only the sender of a message does that.'),
   client_id_reused: answer(409, 'This id names an earlier request that said something else.'),
+  mark_beyond_end: answer(422, 'The conversation has no such event yet.'),
+  mark_behind: answer(409, 'You have marked more than that already.'),
 };
 
 /** Refusals of what concerns accounts. */
@@ -57,9 +59,16 @@ const accountRejections: Record<AccountRejectionCode, Answer> = {
 const others = {
   invalid_request: answer(400, 'The request is malformed; `details` say where.'),
   unauthorized: answer(401, 'Sign in first.'),
+  foreign_origin: answer(403, 'Pages of other sites can’t connect here.'),
   not_found: answer(404, 'There is nothing at this address.'),
   payload_too_large: answer(413, 'The body of the request is too large.'),
   unsupported_media_type: answer(415, 'Bodies are `application/json`.'),
+  version_unsupported: answer(400, 'The server speaks another version of the protocol.'),
+  sync_token_invalid: answer(400, 'This is no sync token: read the views.'),
+  sync_token_foreign: answer(410, 'The sync token is from another history of the log: read the views.'),
+  poll_not_found: answer(410, 'These polls have ended: start anew, and resume.'),
+  too_many_connections: answer(429, 'You have too many connections.', true),
+  rate_limited: answer(429, 'Too much at once; `limit` says of whom, `retryAfterMs` when to go on.', true),
   overloaded: answer(503, 'Too much is waiting; try again in a moment.', true),
   store_unavailable: answer(
     503,
@@ -82,12 +91,23 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  constructor(code: ErrorCode, message: string = answers[code].means, retryAfterMs?: number) {
+  readonly limit: RateLimit | undefined;
+  constructor(
+    code: ErrorCode,
+    message: string = answers[code].means,
+    retryAfterMs?: number,
+    limit?: RateLimit,
+  ) {
     super(message);
     this.code = code;
     this.retryAfterMs = retryAfterMs;
+    this.limit = limit;
   }
 }
+
+/** A limit was reached. */
+export const rateLimited = ({ limit, retryAfterMs }: { limit: RateLimit; retryAfterMs: number }): Refusal =>
+  new Refusal('rate_limited', undefined, retryAfterMs, limit);
 
 /** What a command answered, unless it refused: then that is thrown. */
 export const accepted = <T extends object>(answered: T | Rejection | AccountRejection): T => {
@@ -112,11 +132,17 @@ const unavailable = new Set(['store_unavailable', 'tables_unavailable', 'directo
 /** A refusal or an error as clients see it. Of what is unknown or inside nothing leaves but its code. */
 export const errorBodyOf = (problem: unknown): ErrorBody => {
   if (typeof problem !== 'object' || problem === null) return body('internal');
-  if (isRefused(problem)) return body(problem.rejected, problem.detail);
+  if (isRefused(problem)) return { ...body(problem.rejected, problem.detail), ...later(problem) };
   const code = 'code' in problem ? problem.code : undefined;
   if (typeof code === 'string' && unavailable.has(code)) return body('store_unavailable');
   if (!isErrorCode(code) || code === 'internal') return body('internal');
-  return body(code, problem instanceof Error ? problem.message : undefined);
+  const message = problem instanceof Error ? problem.message : undefined;
+  return { ...body(code, message), ...(problem instanceof Refusal && later(problem)) };
+};
+
+const later = (refused: object): Pick<ErrorBody, 'limit' | 'retryAfterMs'> => {
+  const { limit, retryAfterMs } = refused as Partial<Pick<Refusal, 'limit' | 'retryAfterMs'>>;
+  return { ...(limit && { limit }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
 };
 
 const body = (code: ErrorCode, message?: string): ErrorBody => ({

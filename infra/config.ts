@@ -1,5 +1,12 @@
 import { z } from 'zod';
 
+const limit = (usual: number, whose: string) =>
+  z.coerce
+    .number()
+    .min(0)
+    .default(usual)
+    .meta({ description: `Commands a second ${whose}; ten seconds’ worth may come at once. 0: no limit` });
+
 const port = z.coerce.number().int().min(0).max(65_535);
 
 /** Every setting: its name in the environment, what is allowed, its default, and what it does. */
@@ -37,7 +44,33 @@ export const Settings = z.object({
     .min(1)
     .max(1_000_000)
     .default(10_000)
-    .meta({ description: 'WebSocket connections; one more is answered 503' }),
+    .meta({ description: 'WebSockets and long polls; one more is answered 503' }),
+  MAX_CONNECTIONS_PER_ADDRESS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(2_000)
+    .meta({ description: 'The same from one address; one more is answered 429' }),
+  MAX_CONNECTIONS_PER_PERSON: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(50)
+    .meta({ description: 'The same of one person; one more is closed with 4430' }),
+  COMPRESSION: z
+    .enum(['off', 'on'])
+    .default('off')
+    .meta({ description: 'Compressed frames for sockets that ask for them; costs processor time' }),
+  COMPRESSION_THRESHOLD: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(1_024)
+    .meta({ description: 'Frames of fewer bytes are not compressed' }),
+  LIMIT_PERSON: limit(30, 'of one person'),
+  LIMIT_DEVICE: limit(20, 'of one device'),
+  LIMIT_ADDRESS: limit(500, 'from one address'),
+  LIMIT_CONVERSATION: limit(500, 'in one conversation'),
   STATE_CACHE_MB: z.coerce
     .number()
     .int()

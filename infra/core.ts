@@ -2,6 +2,9 @@ import type { Logger } from 'pino';
 import { type Conversations, createConversations } from '../commands/conversations.ts';
 import { createExecute } from '../commands/execute.ts';
 import { createHandle } from '../commands/handle.ts';
+import { createMarks } from '../commands/mark.ts';
+import { createPreferences } from '../commands/preferences.ts';
+import { createReceiptsCache } from '../commands/receipts.ts';
 import { type Timeline, createRecollection } from '../commands/recollection.ts';
 import { streamOf } from '../domain/id.ts';
 import { projections } from '../projections/all.ts';
@@ -11,6 +14,7 @@ import type { Settings } from './config.ts';
 import { openDataDir } from './data-dir.ts';
 import { openDirectory } from './directory/open.ts';
 import { openEventStore } from './event-store/open.ts';
+import { openLiveState } from './live-state/open.ts';
 import { createMetrics } from './metrics.ts';
 import { openTables } from './tables/open.ts';
 
@@ -49,6 +53,12 @@ export const openCore = async (settings: Pick<Settings, 'DATA_DIR' | 'STATE_CACH
         },
       ),
     );
+    const live = owned(
+      openLiveState(
+        { type: 'memory' },
+        { onError: (err) => log.error({ err }, 'live state: a listener failed') },
+      ),
+    );
     const running = owned(
       runProjections({
         store,
@@ -71,14 +81,33 @@ export const openCore = async (settings: Pick<Settings, 'DATA_DIR' | 'STATE_CACH
       recollection: createRecollection({ store, timeline }),
       observe: (type, outcome) => metrics.commands.inc({ type, outcome }),
     });
+    const preferences = createPreferences(directory.people);
+    const receipts = createReceiptsCache(store);
+    const marks = owned(
+      createMarks({
+        store,
+        conversations: states,
+        receipts,
+        preferences,
+        now: Date.now,
+        observe: (outcome) => metrics.marks.inc({ outcome }),
+        appended: () => metrics.receipts.inc(),
+        onError: (err, conversationId) => log.error({ err, conversationId }, 'receipts: marks were given up'),
+      }),
+    );
     const execute = createExecute({ handle, people: directory.people, now: Date.now });
     return {
       dataDir,
       log,
       metrics,
       directory,
+      preferences,
+      states,
+      receipts,
+      marks,
       tables,
       store,
+      live,
       running,
       handle,
       execute,

@@ -47,10 +47,22 @@ module.exports = {
       to: { dependencyTypes: ['core'] },
     },
     {
-      name: 'web-client-sees-only-the-protocol',
+      name: 'client-sees-only-the-protocol',
+      severity: 'error',
+      from: { path: '^gateways/client/', pathNot: test },
+      to: { pathNot: '^gateways/(protocol\\.ts$|client/)' },
+    },
+    {
+      name: 'web-client-sees-only-the-client-and-the-protocol',
       severity: 'error',
       from: { path: '^gateways/web/', pathNot: test },
-      to: { path: `^(${folders.join('|')})/`, pathNot: '^gateways/(protocol\\.ts$|web/)' },
+      to: { path: `^(${folders.join('|')})/`, pathNot: '^gateways/(protocol\\.ts$|client/|web/)' },
+    },
+    {
+      name: 'server-does-not-import-the-client',
+      severity: 'error',
+      from: { pathNot: ['^gateways/(client|web)/', '^infra/(testing|bench)/', test] },
+      to: { path: '^gateways/client/' },
     },
     {
       name: 'server-does-not-import-the-web-client',

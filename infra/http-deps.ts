@@ -7,18 +7,28 @@ export const httpDeps = (
   core: Core,
   accounts: Accounts,
   settings: HttpSettings,
-  now: () => number = Date.now,
+  {
+    drafts,
+    limiter,
+    polls,
+    now = Date.now,
+  }: Pick<HttpDeps, 'drafts' | 'limiter' | 'polls'> & Partial<Pick<HttpDeps, 'now'>>,
 ): HttpDeps => {
-  const { execute, directory, tables, running, store, log, metrics } = core;
+  const { execute, directory, preferences, marks, tables, running, store, log, metrics } = core;
   return {
     execute,
     accounts,
     directory,
+    preferences,
+    marks,
+    drafts,
+    limiter,
     tables,
     running,
     store,
     log,
     registry: metrics.registry,
+    polls,
     settings,
     now,
   };

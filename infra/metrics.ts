@@ -12,6 +12,17 @@ export const createMetrics = () => {
       labelNames: ['type', 'outcome'],
       registers,
     }),
+    marks: new Counter({
+      name: 'parlance_marks_total',
+      help: 'Marks by outcome (accepted, unchanged, or the reason of the refusal)',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    receipts: new Counter({
+      name: 'parlance_receipts_events_total',
+      help: 'Events appended to receipts; one holds the marks of many',
+      registers,
+    }),
     appends: new Counter({ name: 'parlance_appends_total', help: 'Appends that became durable', registers }),
     commitEvents: new Histogram({
       name: 'parlance_commit_events',
@@ -30,10 +41,50 @@ export const createMetrics = () => {
       help: 'Frames with events handed to sockets',
       registers,
     }),
+    ended: new Counter({
+      name: 'parlance_connections_ended_total',
+      help: 'Connections ended because they read too slowly (slow) or did not answer a heartbeat (silent)',
+      labelNames: ['why'],
+      registers,
+    }),
+    polls: (count: () => number) =>
+      new Gauge({
+        name: 'parlance_polls',
+        help: 'Connections that poll over HTTP',
+        registers,
+        collect() {
+          this.set(count());
+        },
+      }),
+    limited: new Counter({
+      name: 'parlance_limited_total',
+      help: 'Requests refused because a rate limit was reached, by limit',
+      labelNames: ['limit'],
+      registers,
+    }),
+    typing: new Counter({
+      name: 'parlance_typing_frames_total',
+      help: 'Typing frames handed to sockets',
+      registers,
+    }),
+    presence: new Counter({
+      name: 'parlance_presence_frames_total',
+      help: 'Presence frames handed to sockets',
+      registers,
+    }),
+    people: (count: () => number) =>
+      new Gauge({
+        name: 'parlance_people_online',
+        help: 'People with an open connection',
+        registers,
+        collect() {
+          this.set(count());
+        },
+      }),
     connections: (count: () => number) =>
       new Gauge({
         name: 'parlance_connections',
-        help: 'Open WebSocket connections',
+        help: 'Open connections, WebSockets and polls',
         registers,
         collect() {
           this.set(count());

@@ -1,8 +1,8 @@
-import { conversationCodec } from '../domain/codec.ts';
-import { conversationOf } from '../domain/id.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Streams } from '../domain/codec.ts';
 import type { RecordedEvent } from '../domain/ports/event-store.ts';
-import { type Change, TableLimit, type Tables, tableLimits } from '../domain/ports/tables.ts';
-import type { Projection, Sequenced } from './projection.ts';
+import { type Change, TableLimit, type Tables } from '../domain/ports/tables.ts';
+import type { AnyProjection, Sequenced } from './projection.ts';
 
 /** The first event of a stream that a projection can't apply, and why. `code` holds nothing of the event's content. */
 export type Poison = {
@@ -14,10 +14,16 @@ export type Poison = {
 };
 
 /** A projection and which events it is given. */
-export type Target = { readonly projection: Projection; readonly takes: (event: RecordedEvent) => boolean };
+export type Target = {
+  readonly projection: AnyProjection;
+  readonly takes: (event: RecordedEvent) => boolean;
+};
 
-/** Throws what the codec throws. */
-export type Readable = { readonly event: RecordedEvent; readonly decode: () => Sequenced | undefined };
+/** `read` gives nothing of other streams than it is asked for, and throws what their codec throws. */
+export type Readable = {
+  readonly event: RecordedEvent;
+  readonly read: <E extends { type: string }>(streams: Streams<E>) => Sequenced<E> | undefined;
+};
 
 /**
  * Applies events, which are in order, to every target and resolves to each one's poison. A poisoned event and all later
@@ -30,19 +36,26 @@ export const applyBatch = async (
 ): Promise<ReadonlyMap<string, Poison>[]> => {
   const poisons = targets.map(() => new Map<string, Poison>());
   const entries: Entry[] = [];
-  for (const { event, decode } of events) {
+  for (const { event, read } of events) {
     for (const [i, { projection, takes }] of targets.entries()) {
       const poison = poisons[i];
       if (!poison || poison.has(event.stream) || !takes(event)) continue;
       try {
-        const sequenced = decode();
+        const sequenced = read(projection.streams);
         if (sequenced) entries.push({ event, poison, changes: projection.apply(sequenced) });
       } catch (error) {
         poison.set(event.stream, poisonOf(event, error));
       }
     }
   }
-  for (const some of inWrites(entries)) await writeAll(tables, some);
+  for (const [n, some] of inWrites(entries).entries()) {
+    if (n > 0) await nextTurn();
+    // An event before it, in the write before, may have been refused.
+    await writeAll(
+      tables,
+      some.filter((entry) => !isLeftOut(entry)),
+    );
+  }
   return poisons;
 };
 
@@ -52,17 +65,21 @@ type Entry = {
   readonly changes: readonly Change[];
 };
 
-/** However many projections there are, an event is decoded once. `decode` gives nothing for streams that are no conversation's. */
+/** What was poisoned may be later in the stream than this. */
+const isLeftOut = ({ event, poison }: Entry): boolean =>
+  event.revision >= (poison.get(event.stream)?.seq ?? Number.POSITIVE_INFINITY);
+
+/** However many projections there are, an event is decoded once: a stream is of one kind only. */
 export const readable = (event: RecordedEvent): Readable => {
   const { stream, revision: seq, position, recordedAt, type, data } = event;
-  const conversationId = conversationOf(stream);
-  let sequenced: Sequenced | undefined;
-  const decode = () => {
+  let decoded: Sequenced<unknown> | undefined;
+  const read = <E extends { type: string }>({ of, codec }: Streams<E>) => {
+    const conversationId = of(stream);
     if (conversationId === undefined) return undefined;
-    sequenced ??= { conversationId, seq, position, recordedAt, event: conversationCodec.decode(type, data) };
-    return sequenced;
+    decoded ??= { conversationId, seq, position, recordedAt, event: codec.decode(type, data) };
+    return decoded as Sequenced<E>;
   };
-  return { event, decode };
+  return { event, read };
 };
 
 const poisonOf = ({ stream, revision: seq, position }: RecordedEvent, error: unknown): Poison => {
@@ -71,13 +88,15 @@ const poisonOf = ({ stream, revision: seq, position }: RecordedEvent, error: unk
   return { stream, seq, position, code, reason: message.slice(0, 500) };
 };
 
-/** As few writes as the limit allows. */
+/** Changes that are written at once: about 6 ms, in which the process answers nobody. An event with more of them goes alone. */
+const WRITE = 512;
+
 const inWrites = (entries: readonly Entry[]): Entry[][] => {
   const writes: Entry[][] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const entry of entries) {
     size += entry.changes.length;
-    if (size > tableLimits.writeChanges) {
+    if (size > WRITE) {
       writes.push([]);
       size = entry.changes.length;
     }
@@ -97,8 +116,9 @@ const writeAll = async (tables: Tables, entries: readonly Entry[]): Promise<void
 
 /** One event at a time, to find out which of them was refused. */
 const writeEach = async (tables: Tables, entries: readonly Entry[]): Promise<void> => {
-  for (const { event, poison, changes } of entries) {
-    if (poison.has(event.stream)) continue;
+  for (const entry of entries) {
+    const { event, poison, changes } = entry;
+    if (isLeftOut(entry)) continue;
     try {
       await tables.write(changes);
     } catch (error) {

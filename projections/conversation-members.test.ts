@@ -5,7 +5,7 @@ import type { Tables } from '../domain/ports/tables.ts';
 import type { Member } from '../gateways/protocol.ts';
 import { cast, conversationEvents } from '../infra/testing/conversation-arbitrary.ts';
 import { at, newConversationId as newId, project, temporaryTables } from '../infra/testing/read-side.ts';
-import { conversationMembers, list, roleOf } from './conversation-members.ts';
+import { conversationMembers, list, membershipIn } from './conversation-members.ts';
 
 let tables: Tables;
 beforeAll(async () => {
@@ -30,8 +30,8 @@ describe('the members of a conversation', () => {
       { userId: ann, role: 'owner', joinedAt: at, addedBy: ann },
       { userId: ben, role: 'admin', joinedAt: at + 1, addedBy: ann },
     ]);
-    expect(await roleOf(tables, id, ben)).toBe('admin');
-    expect(await roleOf(tables, id, cat)).toBeUndefined();
+    expect(await membershipIn(tables, id, ben)).toMatchObject({ role: 'admin', joinedSeq: 1 });
+    expect(await membershipIn(tables, id, cat)).toBeUndefined();
   });
 
   it('were banned, and after that removed, and come back as new', async () => {

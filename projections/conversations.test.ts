@@ -71,7 +71,7 @@ describe('the view of a conversation', () => {
         await project(tables, conversations, id, events);
         const state = events.reduce(evolve, initial());
         const [view] = await get(tables, [id]);
-        view satisfies Omit<ConversationDetail, 'role' | 'members'> | undefined;
+        view satisfies Omit<ConversationDetail, 'role' | 'members' | 'unread' | 'mentions'> | undefined;
         expect(view).toMatchObject({
           kind: state.kind,
           lastSeq: state.revision,

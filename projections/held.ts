@@ -1,10 +1,13 @@
+import { conversationStreams } from '../domain/codec.ts';
 import { type ConversationId, type Seq, streamOf } from '../domain/id.ts';
 import type { Tables } from '../domain/ports/tables.ts';
 import { projections } from './all.ts';
 import { conversations, get } from './conversations.ts';
 import { parkedAt } from './track.ts';
 
-const others = projections.filter(({ name }) => name !== conversations.name).map(({ name }) => name);
+const others = projections
+  .filter(({ name, streams }) => streams === conversationStreams && name !== conversations.name)
+  .map(({ name }) => name);
 
 /**
  * The seq up to which every view holds a conversation, in the order of the ids; -1 for nothing. Of what is read after the

@@ -1,3 +1,4 @@
+import { conversationStreams } from '../domain/codec.ts';
 import type { Content, ConversationEvent } from '../domain/conversation-event.ts';
 import { sendKey } from '../domain/conversation-state.ts';
 import type { ConversationId, Seq, Timestamp, UserId } from '../domain/id.ts';
@@ -19,6 +20,7 @@ import { collect, type Projection, type Sequenced } from './projection.ts';
  */
 export const messages: Projection = {
   name: 'messages',
+  streams: conversationStreams,
   apply: (sequenced) => changesOf(sequenced),
 };
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { conversationStreams } from '../domain/codec.ts';
 import type { ConversationEvent } from '../domain/conversation-event.ts';
 import { streamOf } from '../domain/id.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
@@ -154,6 +155,7 @@ describe('projections at work', () => {
     const seqs: number[] = [];
     const spy: Projection = {
       name: 'messages',
+      streams: conversationStreams,
       apply: (event) => {
         seqs.push(event.seq);
         return messages.apply(event);
@@ -171,6 +173,7 @@ describe('the seq that a conversation has come to', () => {
     await using tables = await temporaryTables();
     const poison: Projection = {
       name: 'messages',
+      streams: conversationStreams,
       apply: (event) => {
         if (event.seq === 40) throw new Error('not this one');
         return messages.apply(event);
@@ -301,6 +304,7 @@ describe('projections on tables that fail', () => {
 describe('an event that can’t be applied', () => {
   const broken = (id: string, seq: number, by: 'throwing' | 'its size' = 'throwing'): Projection => ({
     name: 'messages',
+    streams: conversationStreams,
     apply: (event) => {
       if (event.conversationId !== id || event.seq !== seq) return messages.apply(event);
       if (by === 'throwing') throw new Error('not this one');
@@ -328,6 +332,7 @@ describe('an event that can’t be applied', () => {
         'user-conversations': 0,
         'conversation-members': 0,
         messages: 1,
+        receipts: 0,
       });
       expect(one.isParked('messages', streamOf(bad))).toBe(true);
       expect(one.isParked('messages', streamOf(good))).toBe(false);
@@ -363,7 +368,7 @@ describe('an event that can’t be applied', () => {
     });
   }
 
-  it('because it can’t be read parks its conversation for all', async () => {
+  it('because it can’t be read parks its conversation for all that read such streams', async () => {
     await using tables = await temporaryTables();
     const [bad, good] = [newId(), newId()];
     await append(store, bad, group(1));
@@ -378,7 +383,7 @@ describe('an event that can’t be applied', () => {
     const position = await append(store, good, group(2));
     await using running = run(tables);
     expect(await running.reached(position, SOON)).toBe(true);
-    expect(running.state().map(({ parked }) => parked)).toEqual([1, 1, 1, 1]);
+    expect(running.state().map(({ parked }) => parked)).toEqual([1, 1, 1, 1, 0]);
     expect((await tables.query('messages', bad)).items).toHaveLength(2);
     expect((await tables.query('messages', good)).items).toHaveLength(3);
     expect(await running.seen(bad, 3, 50)).toBe(false);
@@ -412,6 +417,7 @@ describe('two runners on the same tables', () => {
     await append(store, id, group(2));
     const older: Projection = {
       name: 'messages',
+      streams: conversationStreams,
       apply: (event) => {
         if (event.conversationId === id && event.seq % 7 === 6) throw new Error('unknown to the older');
         return messages.apply(event);

@@ -4,7 +4,7 @@ import type { EventStore, Lag, RecordedEvent } from '../domain/ports/event-store
 import type { Tables } from '../domain/ports/tables.ts';
 import { applyBatch, readable } from './batch.ts';
 import { heldUpTo } from './held.ts';
-import type { Projection } from './projection.ts';
+import type { AnyProjection } from './projection.ts';
 import {
   createTrack,
   heal,
@@ -40,7 +40,7 @@ export type Running = AsyncDisposable & {
 export type RunOptions = {
   readonly store: Pick<EventStore, 'subscribe' | 'read' | 'lag'>;
   readonly tables: Tables;
-  readonly projections: readonly Projection[];
+  readonly projections: readonly AnyProjection[];
   readonly log?: Log;
   /** After each batch: how many events, and how long they took in ms. */
   readonly observe?: (events: number, ms: number) => void;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { conversationStreams } from '../domain/codec.ts';
 import { streamOf } from '../domain/id.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { Tables } from '../domain/ports/tables.ts';
@@ -26,6 +27,7 @@ const id = '01J00000000000000000000001';
 const stream = streamOf(id);
 const older: Projection = {
   name: 'messages',
+  streams: conversationStreams,
   apply: (event) => {
     if (event.seq === 1) throw new Error('unknown to the older');
     return messages.apply(event);

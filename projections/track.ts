@@ -2,7 +2,7 @@ import type { Seq } from '../domain/id.ts';
 import { type EventStore, START } from '../domain/ports/event-store.ts';
 import type { Item, Tables } from '../domain/ports/tables.ts';
 import { applyBatch, type Poison, readable, type Target } from './batch.ts';
-import { collect, type Projection } from './projection.ts';
+import { collect, type AnyProjection } from './projection.ts';
 
 /**
  * How far a projection has come. `checkpoints`: pk = name, sk = 'checkpoint': {position}. `parked`: pk = name, sk = stream:
@@ -13,7 +13,7 @@ import { collect, type Projection } from './projection.ts';
  * and written before it is swapped. Who loses the swap reads both again.
  */
 export type Track = {
-  readonly projection: Projection;
+  readonly projection: AnyProjection;
   position: string;
   /** Of the checkpoint; undefined while there is none. */
   revision: number | undefined;
@@ -27,7 +27,7 @@ export type Report = (
   poison: Pick<Poison, 'stream' | 'seq'> & { readonly code?: string },
 ) => void;
 
-export const createTrack = (projection: Projection): Track => ({
+export const createTrack = (projection: AnyProjection): Track => ({
   projection,
   position: START,
   revision: undefined,

@@ -23,7 +23,13 @@ describe('the conversations of a person', () => {
     }
     const mine = await of(tables, ben);
     expect(mine).toHaveLength(1089);
-    expect(mine[0]).toEqual({ conversationId: ids[1], role: 'member', joinedAt: at, addedBy: ann });
+    expect(mine[0]).toEqual({
+      conversationId: ids[1],
+      role: 'member',
+      joinedAt: at,
+      joinedSeq: 0,
+      addedBy: ann,
+    });
     expect(mine.at(-1)?.conversationId).toBe(ids.at(-1));
     expect(await of(tables, ann)).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import type { UserId } from '../id.ts';
+import type { ConversationId, Seq, UserId } from '../id.ts';
 
 /** `role` is the person's role on the whole site. Somebody without credentials (imported) can't sign in. */
 export type User = {
@@ -8,6 +8,11 @@ export type User = {
   readonly role: 'owner' | 'member';
   readonly createdAt: number;
 };
+
+/** What others learn of somebody: how far they have read, and whether they are here. */
+export type Preferences = { readonly shareReadReceipts: boolean; readonly sharePresence: boolean };
+
+export const usualPreferences: Preferences = { shareReadReceipts: true, sharePresence: true };
 
 /** One record per sign-in. */
 export type Device = {
@@ -34,6 +39,9 @@ export type SigningKey = {
  * - P4  `byUsername` finds whatever the case. `search` finds people with credentials or not whose username or display name
  *       has a word that starts with the text, best first, at most `limit`.
  * - P5  `credentials` gives the password hash; undefined for somebody without.
+ * - P6  Of all that `seen` was told, `lastSeen` gives each person's latest `at`, in the order asked for; undefined for
+ *       somebody never seen. Whoever is told of need not have been added.
+ * - P7  `preferences` gives what `setPreferences` set last, field by field; the usual ones until then.
  */
 export interface People {
   add(user: Omit<User, 'role'>, passwordHash?: string): Promise<User>;
@@ -43,6 +51,35 @@ export interface People {
   search(text: string, limit: number): Promise<readonly User[]>;
   credentials(userId: UserId): Promise<string | undefined>;
   owner(): Promise<User | undefined>;
+  seen(entries: readonly { readonly userId: UserId; readonly at: number }[]): Promise<void>;
+  lastSeen(userIds: readonly UserId[]): Promise<readonly (number | undefined)[]>;
+  preferences(userId: UserId): Promise<Preferences>;
+  setPreferences(userId: UserId, change: Partial<Preferences>): Promise<void>;
+}
+
+/** What somebody is writing in a conversation and has not sent, as of `at`. An empty text: nothing any more. */
+export type Draft = {
+  readonly conversationId: ConversationId;
+  readonly text: string;
+  readonly replyTo?: Seq | undefined;
+  readonly at: number;
+};
+
+/** Of one person: unfinished drafts, removed ones that are listed, and of both together those that are remembered. */
+export const draftLimits = { unfinished: 100, removed: 100, remembered: 1000 } as const;
+
+/**
+ * - R1  Of a person's drafts in a conversation the one with the newest `at` counts, in whatever order they are put; of two
+ *       with the same `at` the first. All of one call are put, or none.
+ * - R2  One with an empty text removes what there was; an older one that is put afterwards does not bring it back.
+ * - R3  `list` gives a person's unfinished drafts, newest first. At most 100 are kept: the oldest go as if they had been
+ *       removed. After them it gives those that were removed last, at most 100, so that a device that was away learns of it.
+ * - R4  So that R2 holds, what was removed is remembered: of a person's 1000 newest, unfinished and removed. What is older is
+ *       forgotten, and what is put later, but is older than those, is not kept either.
+ */
+export interface Drafts {
+  put(drafts: readonly (Draft & { readonly userId: UserId })[]): Promise<void>;
+  list(userId: UserId): Promise<readonly Draft[]>;
 }
 
 /** What became of a refresh token that was presented. */
@@ -81,12 +118,13 @@ export interface Invitations {
   use(codeHash: string, now: number): Promise<boolean>;
 }
 
-/** People, their sign-ins, and the site's keys. */
+/** People, their sign-ins and drafts, and the site's keys. */
 export interface Directory extends AsyncDisposable {
   readonly people: People;
   readonly sessions: Sessions;
   readonly keyring: Keyring;
   readonly invitations: Invitations;
+  readonly drafts: Drafts;
 }
 
 export class UsernameTaken extends Error {

@@ -65,6 +65,7 @@ export const eventLimits = {
  *        by ES14 a moment ago. A store that nobody writes to becomes writable again after that moment, so that it is tried.
  * - ES17 `lag` is 0 events and 0 seconds at the end of the log, and more than 0 events anywhere before; exact up to 1000
  *        events, about right beyond. `seconds` is the age of the first event after the position.
+ * - ES18 `at` gives the event at exactly this position; undefined if there is none (any more), also for what is no position.
  */
 export interface EventStore extends AsyncDisposable {
   append(stream: string, expected: number, events: readonly NewEvent[]): Promise<Appended>;
@@ -78,6 +79,7 @@ export interface EventStore extends AsyncDisposable {
   truncate(stream: string, before: number): Promise<void>;
   lag(after: string): Promise<Lag>;
   end(): Promise<string>;
+  at(position: string): Promise<RecordedEvent | undefined>;
   health(): Health;
 }
 

@@ -31,6 +31,13 @@ GET /v1/devices
 DELETE /v1/devices/{deviceId}
 GET /v1/site
 GET /v1/me
+GET /v1/me/preferences
+PUT /v1/me/preferences
+GET /v1/drafts
+PUT /v1/conversations/{conversationId}/draft
+PUT /v1/conversations/{conversationId}/mark
+GET /v1/conversations/{conversationId}/receipts
+GET /v1/conversations/{conversationId}/messages/{seq}/receipts
 GET /v1/users
 POST /v1/invitations
 GET /.well-known/jwks.json
@@ -57,6 +64,9 @@ PUT /v1/conversations/{conversationId}/members/{userId}/role
 PUT /v1/conversations/{conversationId}/bans/{userId}
 DELETE /v1/conversations/{conversationId}/bans/{userId}
 GET /v1/conversations/{conversationId}/events
+POST /v1/polls
+POST /v1/polls/{pollId}
+DELETE /v1/polls/{pollId}
 GET /health/live
 GET /health/ready`
   .trim()
@@ -68,6 +78,8 @@ const open = [
   '/v1/sessions/refresh',
   '/v1/site',
   '/.well-known/jwks.json',
+  '/v1/polls',
+  '/v1/polls/{pollId}',
   '/health/live',
   '/health/ready',
 ];

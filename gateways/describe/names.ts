@@ -9,6 +9,8 @@ const named = {
   Role,
   ErrorBody: protocol.ErrorBody,
   User: protocol.User,
+  Preferences: protocol.Preferences,
+  Draft: protocol.Draft,
   Member: protocol.Member,
   Message: protocol.Message,
   Notice: protocol.Notice,
@@ -18,6 +20,9 @@ const named = {
   ConversationDetail: protocol.ConversationDetail,
   SequencedEvent: protocol.SequencedEvent,
   EventsPage: protocol.EventsPage,
+  Mark: protocol.Mark,
+  Receipts: protocol.Receipts,
+  MessageReceipts: protocol.MessageReceipts,
   Acknowledgement: protocol.Acknowledgement,
   SignUp: protocol.SignUp,
   SignIn: protocol.SignIn,
@@ -25,6 +30,8 @@ const named = {
   Device: protocol.Device,
   Site: protocol.Site,
   Invitation: protocol.Invitation,
+  PollRequest: protocol.PollRequest,
+  PollAnswer: protocol.PollAnswer,
   Command: protocol.Command,
 } as const satisfies Record<string, z.ZodType>;
 

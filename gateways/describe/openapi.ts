@@ -21,10 +21,12 @@ export const openapi = (settings: {
       servers: [{ url: settings.publicUrl ?? '/' }],
       tags: [
         { name: 'Accounts', description: 'Signing up and in, devices, invitations' },
+        { name: 'You', description: 'Yourself, what others learn of you, what you are writing' },
         { name: 'People' },
         { name: 'Conversations' },
         { name: 'Messages' },
         { name: 'Members' },
+        { name: 'Live', description: 'The frames of the WebSocket over HTTP' },
         { name: 'Operations' },
       ],
       components: {

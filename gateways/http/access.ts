@@ -1,18 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
-import type { Role } from '../../domain/conversation-event.ts';
 import type { ConversationId, Seq } from '../../domain/id.ts';
-import * as members from '../../projections/conversation-members.ts';
+import { membershipIn } from '../../projections/conversation-members.ts';
+import type { Membership } from '../../projections/membership.ts';
 import { Refusal } from '../rejections.ts';
 import { identityOf } from './app.ts';
 import type { HttpDeps } from './deps.ts';
 
-/** The asker's role in the conversation, from a view that holds it up to `atLeast`. Throws a `Refusal`. */
+/** The asker's part in the conversation, from a view that holds it up to `atLeast`. Throws a `Refusal`. */
 export type Access = (
   request: FastifyRequest,
   conversationId: ConversationId,
   atLeast?: Seq,
-) => Promise<Role>;
+) => Promise<Membership>;
 
 /**
  * A conversation that one is not in answers exactly like one that does not exist; with `atLeast` also after the same
@@ -25,14 +25,14 @@ export const createAccess = ({
 }: Pick<HttpDeps, 'tables' | 'running'> & { waitMs: number }): Access => {
   return async (request, conversationId, atLeast) => {
     const { userId } = identityOf(request);
-    const roleNow = () => members.roleOf(tables, conversationId, userId);
-    const role = await roleNow();
-    if (atLeast === undefined) return role ?? missing();
+    const membershipNow = () => membershipIn(tables, conversationId, userId);
+    const membership = await membershipNow();
+    if (atLeast === undefined) return membership ?? missing();
     const until = pause(waitMs, undefined, { ref: false });
     const seen = await running.seen(conversationId, atLeast, waitMs);
-    const fresh = await roleNow();
+    const fresh = await membershipNow();
     if (fresh === undefined) {
-      if (role === undefined) await until;
+      if (membership === undefined) await until;
       return missing();
     }
     if (!seen) throw new Refusal('view_behind');

@@ -11,7 +11,7 @@ import type { Access } from './access.ts';
 import { type App, identityOf } from './app.ts';
 import type { HttpDeps } from './deps.ts';
 import { asking, making, reading } from './document.ts';
-import { eventsAfter, eventsPage } from './events.ts';
+import { eventsAfter, eventsPage, upToLeaving } from './events.ts';
 import { AtLeast, OfConversation, SeqText, limitText } from './parameters.ts';
 import type { Perform } from './perform.ts';
 import { summaries } from './summaries.ts';
@@ -36,8 +36,9 @@ export const conversationRoutes =
         },
       },
       async (request): Promise<{ conversations: ConversationSummary[] }> => {
-        const mine = await userConversations.of(tables, identityOf(request).userId);
-        const found = await summaries(tables, mine);
+        const { userId } = identityOf(request);
+        const mine = await userConversations.of(tables, userId);
+        const found = await summaries(tables, userId, mine);
         return { conversations: found.toSorted((a, b) => b.lastActivityAt - a.lastActivityAt) };
       },
     );
@@ -53,9 +54,10 @@ export const conversationRoutes =
       },
       async (request): Promise<ConversationDetail> => {
         const { conversationId } = request.params;
-        const role = await access(request, conversationId, request.query.atLeast);
+        const membership = await access(request, conversationId, request.query.atLeast);
+        const { userId } = identityOf(request);
         // Its lastSeq is read first: the rest may hold more than it promises, never less.
-        const [summary] = await summaries(tables, [{ conversationId, role }]);
+        const [summary] = await summaries(tables, userId, [{ conversationId, ...membership }]);
         const [[conversation], people] = await Promise.all([
           conversations.get(tables, [conversationId]),
           members.list(tables, conversationId),
@@ -83,8 +85,9 @@ export const conversationRoutes =
       async (request): Promise<EventsPage> => {
         const { conversationId } = request.params;
         const { after = -1, limit } = request.query;
-        await access(request, conversationId);
-        return eventsAfter(deps, conversationId, after, limit);
+        const membership = await access(request, conversationId);
+        const page = await eventsAfter(deps, conversationId, after, limit);
+        return upToLeaving(page, identityOf(request).userId, membership);
       },
     );
 

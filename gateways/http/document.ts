@@ -46,13 +46,13 @@ export const reading = <S extends z.ZodType>(
 
 /** A route that asks for a command. */
 export const asking = (summary: string, tags: readonly string[], codes: readonly ErrorCode[]) => ({
-  ...guarded(summary, tags, { 200: Acknowledgement }, [...codes, 'overloaded']),
+  ...guarded(summary, tags, { 200: Acknowledgement }, [...codes, 'rate_limited', 'overloaded']),
   headers: CommandHeaders,
 });
 
 /** A route that asks for a command which makes something new. */
 export const making = (summary: string, tags: readonly string[], codes: readonly ErrorCode[]) => ({
-  ...guarded(summary, tags, { 201: Acknowledgement }, [...codes, 'overloaded']),
+  ...guarded(summary, tags, { 201: Acknowledgement }, [...codes, 'rate_limited', 'overloaded']),
   headers: CommandHeaders,
 });
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { conversationCodec } from '../../domain/codec.ts';
-import { type ConversationId, streamOf } from '../../domain/id.ts';
+import { type ConversationId, type Seq, type UserId, streamOf } from '../../domain/id.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { EventsPage, SequencedEvent } from '../protocol.ts';
 
@@ -45,3 +45,21 @@ export const eventsAfter = async (
   }
   return { events, lastSeq: Math.max(newest?.revision ?? 0, last, 0) };
 };
+
+/** The view that let somebody in may be a moment old: what follows their leaving is not for them. */
+export const upToLeaving = (
+  page: EventsPage,
+  userId: UserId,
+  { joinedSeq }: { joinedSeq: Seq },
+): EventsPage => {
+  const moves = ({ seq, event }: SequencedEvent) =>
+    seq > joinedSeq && (event.type === 'MemberJoined' || isLeaving(event)) && event.userId === userId;
+  const last = page.events.findLastIndex(moves);
+  const left = page.events[last];
+  if (!left || !isLeaving(left.event)) return page;
+  return { events: page.events.slice(0, last + 1), lastSeq: left.seq };
+};
+
+type Leaving = Extract<SequencedEvent['event'], { type: 'MemberLeft' | 'MemberRemoved' | 'MemberBanned' }>;
+const isLeaving = (event: SequencedEvent['event']): event is Leaving =>
+  event.type === 'MemberLeft' || event.type === 'MemberRemoved' || event.type === 'MemberBanned';

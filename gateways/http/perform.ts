@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { ulid } from 'ulid';
 import type { Wish } from '../../commands/execute.ts';
 import type { Acknowledgement } from '../protocol.ts';
-import { accepted } from '../rejections.ts';
+import { accepted, rateLimited } from '../rejections.ts';
 import { identityOf } from './app.ts';
 import type { HttpDeps } from './deps.ts';
 
@@ -13,9 +13,12 @@ export type Perform = (request: FastifyRequest, wish: Wish) => Promise<Acknowled
  * was done; when they are late it is given anyhow, because it is durable.
  */
 export const createPerform =
-  (deps: Pick<HttpDeps, 'execute' | 'running' | 'now'> & { waitMs: number }): Perform =>
+  (deps: Pick<HttpDeps, 'execute' | 'limiter' | 'running' | 'now'> & { waitMs: number }): Perform =>
   async (request, wish) => {
     const { userId, deviceId } = identityOf(request);
+    const about = 'conversationId' in wish ? wish.conversationId : undefined;
+    const limited = await deps.limiter.take({ userId, deviceId, address: request.ip }, about);
+    if (limited) throw rateLimited(limited);
     const key = request.headers['idempotency-key'];
     const id = typeof key === 'string' ? key : ulid(deps.now());
     const answer = accepted(

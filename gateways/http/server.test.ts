@@ -33,6 +33,7 @@ describe('health', () => {
       'conversation-members',
       'conversations',
       'messages',
+      'receipts',
       'user-conversations',
     ]);
     expect(ready.body.projections.messages).toEqual({ ok: true, parked: 0 });

@@ -19,12 +19,17 @@ import { type App, authenticated, errorBodyFor, serializerCompiler, validatorCom
 import { conversationRoutes } from './conversations.ts';
 import type { HttpDeps } from './deps.ts';
 import { docsRoutes } from './docs.ts';
+import { draftRoutes } from './drafts.ts';
 import { healthRoutes } from './health.ts';
+import { meRoutes } from './me.ts';
 import { memberRoutes } from './members.ts';
 import { messageRoutes } from './messages.ts';
 import { measureRequests, metricsRoute } from './metrics.ts';
 import { createPerform } from './perform.ts';
+import { pollRoutes } from './polls.ts';
+import { receiptRoutes } from './receipts.ts';
 import { webClient } from './static.ts';
+import { endUnused } from './unused.ts';
 import { userRoutes } from './users.ts';
 
 export const httpLimits = {
@@ -61,6 +66,7 @@ export const createHttpServer = (deps: HttpDeps): App => {
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   app.addHook('onResponse', async (request, reply) => logRequest(request, reply));
   measureRequests(app, registry);
+  endUnused(app);
   app.setErrorHandler((error, request, reply) => {
     const body = refuse(error, reply);
     if (body.code === 'internal' || body.code === 'store_unavailable')
@@ -77,13 +83,17 @@ export const createHttpServer = (deps: HttpDeps): App => {
       for (const route of routes) route(scope);
     });
   within(accountRoutes(accounts, settings), healthRoutes(deps), metricsRoute(deps), docsRoutes(settings));
+  within(pollRoutes(deps.polls, settings.publicUrl));
   within(
     (scope) => authenticated(scope, accounts.tokens),
     deviceRoutes(accounts, settings),
+    meRoutes(deps),
     userRoutes(deps),
     conversationRoutes(deps, access, asked),
     messageRoutes(deps, access, asked),
     memberRoutes(deps, access, asked),
+    receiptRoutes({ ...deps, waitMs }, access),
+    draftRoutes(deps, access),
   );
   const servePage = webClient(app, settings.webRoot);
   app.setNotFoundHandler((request, reply) => {

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { UserId } from '../../domain/id.ts';
 import { User } from '../protocol.ts';
-import { Refusal } from '../rejections.ts';
-import { type App, identityOf } from './app.ts';
+import type { App } from './app.ts';
 import type { HttpDeps } from './deps.ts';
 import { guarded } from './document.ts';
 import { limitText } from './parameters.ts';
@@ -35,16 +34,6 @@ const Search = z
 export const userRoutes =
   ({ directory }: Pick<HttpDeps, 'directory'>) =>
   (app: App) => {
-    app.get(
-      '/v1/me',
-      { schema: guarded('Yourself', tags, { 200: User }) },
-      async (request): Promise<User> => {
-        const [user] = await directory.people.byId([identityOf(request).userId]);
-        if (!user) throw new Refusal('invalid_token');
-        return user;
-      },
-    );
-
     app.get(
       '/v1/users',
       {

@@ -1,13 +1,14 @@
+import { CommandFailed } from '../client/outbox.ts';
+import type { Outgoing } from '../client/options.ts';
+import type { Content, ConversationId, Seq, UserId } from '../client/types.ts';
 import type { Command, Message } from '../protocol.ts';
-import { submit } from './connection.ts';
+import { client, submit } from './client.ts';
 import { type Conversation, catchUp, expectSeq, load } from './conversation.ts';
-import { newId } from './id.ts';
-import { type Pending, dropPending, pending, putPending } from './pending.ts';
+import { dropPending, putPending } from './pending.ts';
 import { go } from './route.ts';
 import { session } from './session.ts';
 import { conversationOf, me } from './store.ts';
 import { toast } from './toast.ts';
-import type { Content, ConversationId, Seq, UserId } from './types.ts';
 
 /** `/me waves` is something one does. */
 export const contentOf = (text: string): Content =>
@@ -18,36 +19,24 @@ export const contentOf = (text: string): Content =>
 type Draft = { readonly text: string; readonly replyTo: Seq | undefined; readonly mentions: UserId[] };
 
 export const sendMessage = (conversation: Conversation, { text, replyTo, mentions }: Draft): void => {
-  const { id: conversationId } = conversation;
-  const entry: Pending = {
-    conversationId,
-    clientId: newId(),
-    by: me.peek(),
-    at: Date.now(),
-    content: contentOf(text),
-    replyTo,
-    mentions,
-    failed: undefined,
-  };
   if (conversation.timeline.peek()?.after !== undefined) void load(conversation);
   conversation.anchor = 'end';
-  putPending(entry);
-  void deliver(entry);
+  const reply = replyTo === undefined ? {} : { replyTo };
+  const content = contentOf(text);
+  submit({ type: 'SendMessage', conversationId: conversation.id, content, ...reply, mentions }).catch(
+    (error: unknown) => {
+      // Anything else is shown where the message stands.
+      if (error instanceof CommandFailed && error.code === 'outbox_full') toast(error);
+    },
+  );
 };
 
-const deliver = async (entry: Pending): Promise<void> => {
-  const { conversationId, clientId, content, replyTo, mentions } = entry;
-  const reply = replyTo === undefined ? {} : { replyTo };
-  try {
-    const { seq } = await submit(
-      { type: 'SendMessage', conversationId, content, ...reply, mentions },
-      clientId,
-    );
-    settled(conversationOf(conversationId), clientId, seq);
-  } catch (error) {
-    if (!pending.peek().some((candidate) => candidate.clientId === clientId)) return;
-    putPending({ ...entry, failed: error instanceof Error ? error.message : String(error) });
-  }
+/** Messages on their way, also those that were there before the reload. */
+export const onOutgoing = (message: Outgoing): void => {
+  const { id, command, state, seq } = message;
+  if (state === 'sent' && seq !== undefined) settled(conversationOf(command.conversationId), id, seq);
+  else if (state === 'dropped') dropPending(id);
+  else putPending(me.peek(), message);
 };
 
 /** It is durable. Its event comes by itself, normally at once; when it does not, it is fetched. */
@@ -61,12 +50,9 @@ const settled = (conversation: Conversation, clientId: string, seq: Seq) => {
 };
 
 /** The same message under the same id: it can't be there twice. */
-export const retry = (clientId: string): void => {
-  const entry = pending.peek().find((candidate) => candidate.clientId === clientId);
-  if (!entry) return;
-  putPending({ ...entry, failed: undefined });
-  void deliver({ ...entry, failed: undefined });
-};
+export const retry = (clientId: string): void => client.peek()?.retry(clientId);
+
+export const discard = (clientId: string): void => client.peek()?.drop(clientId);
 
 /** Does it and says when it could not be done; true when it was. */
 export const perform = async (command: Command): Promise<boolean> => {

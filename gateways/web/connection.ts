@@ -1,86 +1,87 @@
-import { effect } from '@preact/signals';
-import type { Acknowledgement, Command, ServerFrame } from '../protocol.ts';
-import { newId } from './id.ts';
-import { createOutbox } from './outbox.ts';
-import { accessToken, session } from './session.ts';
-import { createSocket } from './socket.ts';
-import { clearStore, onEvents, resume, status } from './store.ts';
+import { computed, effect, untracked } from '@preact/signals';
+import { createClient } from '../client/client.ts';
+import type { KeyValue } from '../client/key-value.ts';
+import type { UserId } from '../client/types.ts';
+import { onOutgoing } from './actions.ts';
+import { away, payAttention } from './attention.ts';
+import { client } from './client.ts';
+import { onDraft } from './draft.ts';
+import { clearLive, onPresence, onStatus, onTyping } from './live.ts';
+import { access, session } from './session.ts';
+import {
+  clearStore,
+  onEvents,
+  onLost,
+  onMarked,
+  onMissed,
+  onReceipts,
+  resume,
+  shownConversations,
+} from './store.ts';
 import { toast } from './toast.ts';
 
-let socket: ReturnType<typeof createSocket> | undefined;
-
-const outbox = createOutbox((frame) => socket?.send(frame) ?? false);
-
-/** Answered once it is durable. Throws CommandFailed. */
-export const submit = (command: Command, id: string = newId()): Promise<Acknowledgement> =>
-  outbox.submit(id, command);
-
-const onFrame = (frame: ServerFrame): void => {
-  switch (frame.type) {
-    case 'events':
-      onEvents(frame.conversationId, frame.events);
-      break;
-    case 'ack':
-      outbox.settle(frame);
-      break;
-    case 'error':
-      // What passes by itself is shown by the status.
-      if (frame.id !== undefined) outbox.settle(frame);
-      else if (!frame.retry) toast(frame.message);
-      break;
-    default:
-  }
+const kv: KeyValue = {
+  get: (key) => localStorage.getItem(key) ?? undefined,
+  set: (key, value) => localStorage.setItem(key, value),
+  delete: (key) => localStorage.removeItem(key),
+  keys: () => Object.keys(localStorage),
 };
 
-const connect = () => {
-  let wasOnline = false;
-  socket = createSocket({
-    token: accessToken,
-    onFrame,
-    onTooLarge: outbox.refuseLargest,
-    onStatus: (next) => {
-      status.value = next;
-      if (next === 'online') {
-        outbox.resend();
-        void resume();
-      } else if (wasOnline) {
-        outbox.pause();
-      }
-      wasOnline = next === 'online';
+const connect = (userId: UserId) => {
+  const mine = createClient({
+    url: location.origin,
+    userId,
+    access,
+    kv,
+    // A reload starts with the views: no events are kept here.
+    resumes: false,
+    listeners: {
+      onStatus,
+      onEvents,
+      onBehind: onMissed,
+      onReset: resume,
+      onLost,
+      onOutgoing,
+      onReceipts,
+      onMarked,
+      onTyping,
+      onPresence,
+      onDraft,
+      // What passes by itself is shown by the status.
+      onError: ({ retry, message }) => !retry && toast(message),
     },
   });
-  void socket.connect();
+  client.value = mine;
+  for (const message of mine.outgoing()) onOutgoing(message);
+  mine.connect();
 };
 
 const disconnect = () => {
-  socket?.close();
-  socket = undefined;
-  outbox.clear();
+  client.peek()?.forget();
+  client.value = undefined;
   clearStore();
+  clearLive();
 };
 
-/** Connected for as long as somebody is signed in; a fresh token goes over the same socket. */
+/** Connected for as long as somebody is signed in. */
 export const stayConnected = (): void => {
-  let person: string | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const refresh = () => {
-    accessToken().catch((error: unknown) => {
-      if (session.peek()) timer = setTimeout(refresh, 15_000);
-      else toast(error);
-    });
-  };
+  const person = computed(() => session.value?.user.userId);
+  let last: UserId | undefined;
   effect(() => {
-    const current = session.value;
-    if (current?.user.userId !== person) {
-      if (person !== undefined) disconnect();
-      person = current?.user.userId;
-      if (current) connect();
-    } else if (current) {
-      socket?.renew(current.accessToken);
-    }
-    clearTimeout(timer);
-    // Tabs without navigator.locks (plain HTTP) must not refresh at the same moment: the second one would look like a thief.
-    const early = 15_000 + Math.random() * 40_000;
-    if (current) timer = setTimeout(refresh, Math.max(5_000, current.freshUntil - Date.now() - early));
+    const next = person.value;
+    untracked(() => {
+      if (last !== undefined) disconnect();
+      if (next !== undefined) connect(next);
+    });
+    last = next;
   });
+  const hurry = () => {
+    if (document.visibilityState === 'visible') client.peek()?.hurry();
+  };
+  globalThis.addEventListener('online', hurry);
+  globalThis.addEventListener('offline', hurry);
+  document.addEventListener('visibilitychange', hurry);
+  payAttention();
+  effect(() => client.value?.setAway(away.value));
+  effect(() => client.value?.watch(shownConversations.value));
 };

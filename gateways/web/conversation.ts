@@ -1,10 +1,12 @@
 import { type Signal, batch, signal } from '@preact/signals';
 import type { ConversationDetail, SequencedEvent } from '../protocol.ts';
-import { ApiError, api } from './api.ts';
-import { type Timeline, fold, indexOf, join, timelineOf, trim } from './fold.ts';
+import { ApiError } from '../client/api.ts';
+import { type Timeline, fold, indexOf, join, timelineOf, trim } from '../client/fold.ts';
 import { type Quotes, touchQuotes } from './quotes.ts';
-import { foldDetail } from './summary.ts';
-import type { ConversationId, Seq } from './types.ts';
+import { api } from './session.ts';
+import { type ReceiptsState, foldReceipts, noReceipts } from '../client/receipts.ts';
+import { foldDetail } from '../client/summary.ts';
+import type { ConversationId, Seq } from '../client/types.ts';
 
 /** Rows that are kept of a conversation; what is further away is read again when somebody scrolls there. */
 const MOST_ROWS = 300;
@@ -21,6 +23,8 @@ export type Conversation = {
   readonly id: ConversationId;
   readonly timeline: Signal<Timeline | undefined>;
   readonly detail: Signal<ConversationDetail | undefined>;
+  /** How far its members have come. */
+  readonly receipts: Signal<ReceiptsState>;
   readonly loading: Signal<Page['what'] | undefined>;
   readonly failed: Signal<string | undefined>;
   /** The message that should come into sight. */
@@ -43,6 +47,7 @@ export const createConversation = (id: ConversationId, seen: Seq = -1): Conversa
   id,
   timeline: signal(undefined),
   detail: signal(undefined),
+  receipts: signal(noReceipts),
   loading: signal(undefined),
   failed: signal(undefined),
   target: signal(undefined),
@@ -111,6 +116,16 @@ export const loadDetail = async (conversation: Conversation): Promise<void> => {
     conversation.failed.value ??= messageOf(error);
   } finally {
     conversation.reading = false;
+  }
+};
+
+/** How far its members have come; what is told meanwhile is kept, since marks only rise. */
+export const loadReceipts = async ({ id, receipts }: Conversation): Promise<void> => {
+  try {
+    const { marks } = await api.receipts(id);
+    receipts.value = foldReceipts(receipts.peek(), { marks });
+  } catch {
+    // Ticks are less than they could be until the next start.
   }
 };
 

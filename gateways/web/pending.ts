@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
+import type { Content, ConversationId, Seq, UserId } from '../client/types.ts';
+import type { Outgoing } from '../client/options.ts';
 import type { SequencedEvent } from '../protocol.ts';
-import type { Content, ConversationId, Seq, UserId } from './types.ts';
 
 /** A message that is on its way: shown at the end of its conversation until its event comes back. */
 export type Pending = {
@@ -17,10 +18,13 @@ export type Pending = {
 
 export const pending = signal<readonly Pending[]>([]);
 
-export const putPending = (entry: Pending): void => {
+export const putPending = (by: UserId, { id: clientId, at, command, failure }: Outgoing): void => {
+  const { conversationId, content, replyTo, mentions } = command;
+  const failed = failure?.message;
+  const entry: Pending = { conversationId, clientId, by, at, content, replyTo, mentions, failed };
   const { value } = pending;
-  const at = value.findIndex(({ clientId }) => clientId === entry.clientId);
-  pending.value = at < 0 ? [...value, entry] : value.with(at, entry);
+  const index = value.findIndex((one) => one.clientId === clientId);
+  pending.value = index < 0 ? [...value, entry] : value.with(index, entry);
 };
 
 export const dropPending = (clientId: string): void => {

@@ -1,8 +1,8 @@
 import { type Signal, signal } from '@preact/signals';
 import type { User } from '../protocol.ts';
-import { api } from './api.ts';
+import { api } from './session.ts';
 import { session } from './session.ts';
-import type { UserId } from './types.ts';
+import type { UserId } from '../client/types.ts';
 
 /** Parlance itself, as the actor of imports and the like. */
 const SYSTEM: UserId = '0'.repeat(26);

@@ -1,8 +1,8 @@
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Message, SequencedEvent } from '../protocol.ts';
-import { api } from './api.ts';
-import { type Timeline, indexOf, touch } from './fold.ts';
-import type { ConversationEvent, ConversationId, Seq } from './types.ts';
+import { api } from './session.ts';
+import { type Timeline, indexOf, touch } from '../client/fold.ts';
+import type { ConversationEvent, ConversationId, Seq } from '../client/types.ts';
 
 /** More than can be in sight: one that is must get its events. */
 const MOST = 800;

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import type { ConversationId } from './types.ts';
+import type { ConversationId } from '../client/types.ts';
 
 const read = (): ConversationId | undefined => /^#\/c\/([0-9A-Z]{26})$/.exec(location.hash)?.[1];
 

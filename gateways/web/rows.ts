@@ -1,7 +1,7 @@
 import type { Message, TimelineItem } from '../protocol.ts';
 import type { Pending } from './pending.ts';
 import { dayKey } from './time.ts';
-import type { Seq } from './types.ts';
+import type { Seq } from '../client/types.ts';
 
 type Notice = Extract<TimelineItem, { kind: 'notice' }>;
 

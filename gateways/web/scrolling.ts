@@ -2,7 +2,7 @@ import { useSignalEffect } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect } from 'preact/hooks';
 import { type Conversation, loadMore } from './conversation.ts';
-import type { Seq } from './types.ts';
+import type { Seq } from '../client/types.ts';
 
 /** How near to an edge (in px) more is read. */
 const NEAR = 900;

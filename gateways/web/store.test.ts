@@ -17,6 +17,7 @@ const listed = async (...lastSeqs: readonly (readonly [string, number])[]) => {
   await done;
 };
 const pageOf = (lastSeq: number) => ({ items: [message(lastSeq)], lastSeq });
+const noReceipts = async () => (await requestFor(/receipts$/)).answer({ conversationId: 'c', marks: [] });
 const lastSeqOf = (id: string) => summaries.peek()?.get(id)?.lastSeq;
 
 test('a conversation that is opened after its events came shows them', async () => {
@@ -27,6 +28,7 @@ test('a conversation that is opened after its events came shows them', async () 
   expect(request.path).toContain('atLeast=5');
   request.answer(pageOf(5));
   (await requestFor(/c\?atLeast=5/)).answer(detailAt('c', 5));
+  await noReceipts();
   await quiet();
 });
 
@@ -34,8 +36,10 @@ test('one that was opened before the list came is not older than it', async () =
   open('c');
   (await requestFor(/messages/)).answer(pageOf(4));
   (await requestFor(/c$/)).answer(detailAt('c', 4));
+  await noReceipts();
   await quiet();
   const done = resume();
+  await noReceipts();
   (await requestFor(/events\?after=4/)).answer({ events: [], lastSeq: 4 });
   await quiet();
   (await requestFor(/conversations$/)).answer({ conversations: [summaryAt('c', 6)] });

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 import type { ConversationDetail, ConversationSummary, Message, SequencedEvent } from '../protocol.ts';
-import type { UserId } from './types.ts';
+import type { UserId } from '../client/types.ts';
 
 type Request = { readonly path: string; readonly answer: (body: unknown, status?: number) => void };
 
@@ -86,6 +86,8 @@ export const summaryAt = (conversationId: string, lastSeq: number): Conversation
   createdAt: at,
   lastSeq,
   lastActivityAt: at,
+  unread: 0,
+  mentions: 0,
 });
 export const detailAt = (conversationId: string, lastSeq: number): ConversationDetail => ({
   ...summaryAt(conversationId, lastSeq),

@@ -46,7 +46,7 @@ export type Window = {
 
 type Look = { readonly width?: number; readonly height?: number; readonly colorScheme?: 'light' | 'dark' };
 
-/** A window of somebody's own browser. What the server refuses on purpose is no problem of the page. */
+/** A window of somebody's own browser. What the server refuses on purpose, or is away for, is no problem of the page. */
 export const openWindow = async (browser: Browser, url: string, look: Look = {}): Promise<Window> => {
   const { width = 1440, height = 900, colorScheme = 'light' } = look;
   const context = await browser.newContext({
@@ -59,7 +59,9 @@ export const openWindow = async (browser: Browser, url: string, look: Look = {})
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => {
-    const refused = /^Failed to load resource: .* 401|WebSocket connection to .* failed/.test(message.text());
+    const refused = /^Failed to load resource: (.* 401|net::ERR_)|WebSocket connection to .* failed/.test(
+      message.text(),
+    );
     if (message.type() === 'error' && !refused) problems.push(message.text());
   });
   await page.goto(url);

@@ -1,7 +1,7 @@
 import type { ConversationSummary } from '../protocol.ts';
 import { nameOf } from './people.ts';
 import { me } from './store.ts';
-import type { UserId } from './types.ts';
+import type { UserId } from '../client/types.ts';
 
 /** The other one of a direct conversation. */
 export const otherOf = ({ people }: ConversationSummary): UserId | undefined =>

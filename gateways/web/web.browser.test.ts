@@ -130,6 +130,29 @@ describe.skipIf(skipped !== undefined)(`the web client ${skipped ?? ''}`, () => 
     expect(await message(ada, 'meanwhile').count()).toBe(1);
   }, 60_000);
 
+  test('what was written without a network outlives a reload, and comes once when the network is back', async () => {
+    const { at } = await group('Tunnel', ['ben']);
+    await visit(ada, at);
+    await visit(ben, at);
+    const { folder, url } = parlance;
+    await parlance.close({ keep: true });
+    const context = ada.page.context();
+    await context.setOffline(true);
+    await ada.page.getByText('Not connected', { exact: true }).waitFor();
+    await say(ada, 'in the tunnel');
+    await say(ada, 'still in it');
+    expect(await ada.page.reload().catch(() => undefined)).toBeUndefined();
+    parlance = await startParlance({ DATA_DIR: folder, PORT: Number(new URL(url).port) });
+    await context.setOffline(false);
+    await visit(ada, at);
+    await message(ben, 'still in it').waitFor({ timeout: 40_000 });
+    await expect.poll(() => ada.page.locator('article.pending').count()).toBe(0);
+    for (const window of [ada, ben]) {
+      const said = await window.page.locator('article .body').allTextContents();
+      expect(said.map((text) => text.trim())).toEqual(['in the tunnel', 'still in it']);
+    }
+  }, 60_000);
+
   test('a message that no frame can hold is refused, and the next one goes through', async () => {
     const { at } = await group('Paste', ['ben']);
     await visit(ada, at);

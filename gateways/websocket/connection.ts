@@ -1,125 +1,87 @@
-import type { RawData, WebSocket } from 'ws';
-import type { Execute } from '../../commands/execute.ts';
-import type { Meta } from '../../domain/codec.ts';
-import type { ConversationId, UserId } from '../../domain/id.ts';
-import { isRejection } from '../../domain/rejection.ts';
+import type { UserId } from '../../domain/id.ts';
 import { ClientFrame, type ErrorBody, PROTOCOL_VERSION, type ServerFrame, closeCodes } from '../protocol.ts';
-import { errorBodyOf, invalidRequest } from '../rejections.ts';
-import { type Outbox, textFrame } from './outbox.ts';
-import type { Rooms, Seat } from './rooms.ts';
+import { Refusal, errorBodyOf, invalidRequest } from '../rejections.ts';
+import { type ArrivalDeps, type Beginning, arrive } from './arrival.ts';
+import { Frame } from './frame.ts';
+import { type HeldSeat, createHeldSeat } from './held-seat.ts';
+import type { Hellos } from './hellos.ts';
+import { type RequestDeps, type Requests, createRequests } from './requests.ts';
+import type { Seat } from './rooms.ts';
+import type { Transport } from './transport.ts';
 
 export type Identity = { readonly userId: UserId; readonly deviceId: string; readonly expiresAt: number };
 
-export type ConnectionDeps = {
-  readonly rooms: Rooms;
-  readonly execute: Execute;
-  /** Checks an access token; throws an error with a code. */
-  readonly authenticate: (token: string) => Promise<Identity>;
-  /** The person's conversations, from views that hold everything delivered so far. */
-  readonly conversationsOf: (userId: UserId) => Promise<readonly ConversationId[]>;
-  /** Resolves once the views hold everything that has been delivered. */
-  readonly settled: () => Promise<void>;
-  readonly now: () => number;
-  readonly onError: (error: unknown, correlationId: string) => void;
-};
+export type ConnectionDeps = ArrivalDeps &
+  RequestDeps & {
+    readonly hellos: Hellos;
+    readonly typing: { leave(seat: Seat): void };
+    readonly presence: { arrive(seat: Seat): void; leave(seat: Seat): void };
+    /** Checks an access token; throws an error with a code. */
+    readonly authenticate: (token: string) => Promise<Identity>;
+    readonly maxPerPerson: number;
+    readonly now: () => number;
+    /** Hears of connections that were ended for that. */
+    readonly onEnded: (why: 'slow' | 'silent') => void;
+  };
 
 export const connectionLimits = {
   helloMs: 10_000,
-  /** How long a client may take to answer a close. */
-  closeMs: 2_000,
-  /** Commands of one socket that wait for their answer. */
-  commands: 256,
-  /** Bytes that a reader may be behind before its socket is closed. */
+  /** Bytes that a reader may be behind before it is told to resume, and closed. */
   unreadBytes: 4 * 1024 * 1024,
-  /** How long a socket outlives its token, so that a fresh one can be sent. */
+  /** While a reader is told what it missed, it is not put further behind than this… */
+  backfillBytes: 1024 * 1024,
+  /** …for so long. */
+  patienceMs: 2_000,
+  /** How long a connection outlives its token, so that a fresh one can be sent. */
   tokenGraceMs: 30_000,
 } as const;
 
-/** One socket, from its first frame to its end. */
-export const createConnection = (
-  socket: WebSocket,
-  outbox: Outbox,
-  correlationId: string,
-  deps: ConnectionDeps,
-) => {
+type Hello = Extract<ClientFrame, { type: 'hello' }>;
+
+/** One connection, from its first frame to its end. */
+export const createConnection = (transport: Transport, correlationId: string, deps: ConnectionDeps) => {
+  const { address } = transport;
   const openedAt = deps.now();
   let identity: Identity | undefined;
-  let meta: Meta | undefined;
-  let seat: Seat | undefined;
-  let greeting = false;
-  let commands = 0;
+  let greeting: Promise<void> | undefined;
+  let held: HeldSeat | undefined;
+  /** From the welcome on. */
+  let requests: Requests | undefined;
   let alive = true;
+  let ended = false;
   let farewell: (() => void) | undefined;
-  const isLeaving = () => farewell !== undefined;
+  const isOpen = () => !ended && transport.open;
 
-  const write = (frame: Buffer) => {
-    if (socket.readyState !== socket.OPEN) return;
-    if (outbox.unread > connectionLimits.unreadBytes) {
-      return end(closeCodes.tooSlow, 'too slow: read what you missed when you come back');
+  const write = (frame: Frame) => {
+    if (!isOpen()) return;
+    if (transport.unread > connectionLimits.unreadBytes) {
+      deps.onEnded('slow');
+      return dismiss(closeCodes.tooSlow, 'too slow: resume', 100);
     }
-    outbox.put(frame);
+    transport.send(frame);
   };
-  const send = (frame: ServerFrame) => write(textFrame(JSON.stringify(frame)));
+  const send = (frame: ServerFrame) => write(new Frame(frame));
   const refuse = (id: string | undefined, body: ErrorBody) =>
     send({ type: 'error', ...(id !== undefined && { id }), ...body });
+
+  const forget = () => {
+    if (held && requests) {
+      deps.typing.leave(held.seat);
+      deps.presence.leave(held.seat);
+    }
+    if (held) deps.rooms.remove(held.seat);
+    [held, requests] = [undefined, undefined];
+  };
   const end = (code: number, reason: string) => {
-    if (seat) deps.rooms.remove(seat);
-    outbox.flush();
-    socket.close(code, reason);
-    setTimeout(() => socket.terminate(), connectionLimits.closeMs).unref();
+    if (ended) return;
+    ended = true;
+    forget();
+    transport.close(code, reason);
   };
-
-  const hello = async (token: string) => {
-    let fresh: Identity;
-    try {
-      fresh = await deps.authenticate(token);
-    } catch (error) {
-      return giveUp(error, closeCodes.unauthorized, 'the token was refused');
-    }
-    if (identity && (fresh.userId !== identity.userId || fresh.deviceId !== identity.deviceId)) {
-      return end(closeCodes.unauthorized, 'a socket keeps its person and device');
-    }
-    identity = fresh;
-    meta ??= { correlationId, deviceId: fresh.deviceId };
-    if (greeting) return seat && welcome(fresh);
-    greeting = true;
-    try {
-      await takeSeat(fresh);
-    } catch (error) {
-      return giveUp(error, closeCodes.internal, 'internal error');
-    }
+  const dismiss = (code: number, reason: string, comeBackInMs: number) => {
+    if (isOpen()) transport.send(new Frame({ type: 'bye', reason, comeBackInMs }));
+    end(code, reason);
   };
-
-  const welcome = ({ userId, deviceId }: Identity) =>
-    send({ type: 'welcome', version: PROTOCOL_VERSION, userId, deviceId, now: deps.now() });
-
-  /** Whatever happens from the moment the seat is taken follows the welcome; whatever was before is in the views by then. */
-  const takeSeat = async (who: Identity) => {
-    const held: Buffer[] = [];
-    let bytes = 0;
-    const hold = (frame: Buffer) => {
-      bytes += frame.length;
-      if (bytes > connectionLimits.unreadBytes)
-        return end(closeCodes.tooSlow, 'too much happened before the welcome');
-      held.push(frame);
-    };
-    const mine: Seat = {
-      userId: who.userId,
-      deviceId: who.deviceId,
-      send: (frame) => (seat ? write(frame) : hold(frame)),
-    };
-    try {
-      await deps.rooms.seat(mine, () => deps.conversationsOf(who.userId));
-      await deps.settled();
-    } finally {
-      if (socket.readyState !== socket.OPEN) deps.rooms.remove(mine);
-    }
-    if (socket.readyState !== socket.OPEN) return;
-    welcome(who);
-    seat = mine;
-    for (const frame of held) write(frame);
-  };
-
   /** What may pass by itself (an engine is away, a view is late) is no reason to sign anybody out. */
   const giveUp = (error: unknown, code: number, reason: string) => {
     const body = errorBodyOf(error);
@@ -128,106 +90,143 @@ export const createConnection = (
     end(body.retry ? closeCodes.tryAgainLater : code, reason);
   };
 
-  const command = async ({ id, command: wish }: Extract<ClientFrame, { type: 'command' }>) => {
-    if (!identity || !seat)
-      return refuse(id, { code: 'unauthorized', message: 'say hello first', retry: false });
-    if (commands >= connectionLimits.commands) {
-      return refuse(id, {
-        code: 'overloaded',
-        message: `${commands} commands of this socket are waiting; await some`,
-        retry: true,
-      });
+  const hello = async (frame: Hello) => {
+    if (frame.version !== PROTOCOL_VERSION) {
+      return giveUp(new Refusal('version_unsupported'), closeCodes.versionUnsupported, 'version unsupported');
     }
-    // Left unanswered: the client repeats it to whoever answers next.
-    if (isLeaving()) return;
-    commands += 1;
-    try {
-      const answer = await deps.execute({ id, by: identity.userId, ...(meta && { meta }) }, wish);
-      if (isRejection(answer)) refuse(id, errorBodyOf(answer));
-      else send({ type: 'ack', id, ...answer });
-    } catch (error) {
-      const body = errorBodyOf(error);
-      if (body.code === 'internal') deps.onError(error, correlationId);
-      refuse(id, body);
-    } finally {
-      commands -= 1;
-      if (commands === 0) farewell?.();
+    if (greeting) {
+      await greeting;
+      return isOpen() ? renew(frame) : undefined;
     }
+    greeting = greet(frame);
+    return greeting;
   };
 
-  const receive = async (data: RawData, binary: boolean) => {
-    const frame = binary || !Buffer.isBuffer(data) ? undefined : parse(data.toString());
-    if (frame === undefined)
-      return refuse(undefined, {
-        code: 'invalid_request',
-        message: 'a frame is one JSON object in a text message',
-        retry: false,
-      });
-    const parsed = ClientFrame.safeParse(frame);
-    if (!parsed.success) return refuse(idOf(frame), invalidRequest(parsed.error));
-    switch (parsed.data.type) {
-      case 'hello':
-        return hello(parsed.data.token);
-      case 'command':
-        return command(parsed.data);
-      case 'ping':
-        return send({ type: 'pong' });
-    }
-  };
-
-  socket.on('message', (data, binary) => {
-    // Whoever was told that it is over may go on talking until the close is answered.
-    if (socket.readyState !== socket.OPEN) return;
-    alive = true;
-    receive(data, binary).catch((error: unknown) => {
-      deps.onError(error, correlationId);
-      end(closeCodes.internal, 'internal error');
+  const greet = async (frame: Hello) => {
+    const passed = await deps.hellos.pass(async () => {
+      if (isOpen() && (await identify(frame.token))) await takeSeat(frame);
     });
-  });
-  socket.on('pong', () => {
-    alive = true;
-  });
-  socket.on('error', () => socket.terminate());
-  socket.on('close', () => {
-    if (seat) deps.rooms.remove(seat);
-  });
+    if (!passed) dismiss(closeCodes.tryAgainLater, 'too many come back at once', deps.hellos.comeBackInMs());
+  };
+
+  const identify = async (token: string): Promise<boolean> => {
+    let fresh: Identity;
+    try {
+      fresh = await deps.authenticate(token);
+    } catch (error) {
+      giveUp(error, closeCodes.unauthorized, 'the token was refused');
+      return false;
+    }
+    if (identity && (fresh.userId !== identity.userId || fresh.deviceId !== identity.deviceId)) {
+      end(closeCodes.unauthorized, 'a connection keeps its person and device');
+      return false;
+    }
+    identity = fresh;
+    return isOpen();
+  };
+
+  const takeSeat = async ({ sync }: Hello) => {
+    if (!identity) return;
+    if (deps.rooms.count(identity.userId) >= deps.maxPerPerson) {
+      refuse(undefined, errorBodyOf(new Refusal('too_many_connections')));
+      return end(closeCodes.tooManyConnections, 'too many connections');
+    }
+    const mine = createHeldSeat(identity, write);
+    held = mine;
+    try {
+      await arrive(deps, mine, sync, { send: write, ready }, (beginning) => welcome(mine.seat, beginning));
+    } catch (error) {
+      giveUp(error, closeCodes.internal, 'internal error');
+    } finally {
+      // It may have ended before it was seated.
+      if (!isOpen()) deps.rooms.remove(mine.seat);
+    }
+  };
+
+  const welcome = (seat: Seat, { sync, resumed, cause }: Beginning) => {
+    const { userId, deviceId } = seat;
+    const why = cause && { cause: { code: cause.code, message: cause.message } };
+    const now = deps.now();
+    send({ type: 'welcome', version: PROTOCOL_VERSION, userId, deviceId, now, sync, resumed, ...why });
+    if (requests) return;
+    requests = createRequests(seat, { address, correlationId }, { send, refuse }, deps, () => farewell?.());
+    deps.presence.arrive(seat);
+  };
+
+  /** A fresh token for a connection that has everything already. */
+  const renew = async ({ token }: Hello) => {
+    if (!(await identify(token)) || !held?.live) return;
+    const sync = deps.delivery.sync();
+    welcome(held.seat, { sync, resumed: true });
+    send({ type: 'synced', sync });
+  };
+
+  /** Waits, but not for long, while the reader is behind. */
+  const ready = async (): Promise<boolean> => {
+    const until = deps.now() + connectionLimits.patienceMs;
+    while (isOpen() && transport.unread > connectionLimits.backfillBytes && deps.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return isOpen();
+  };
+
+  const receive = (value: unknown): Promise<void> | void => {
+    const parsed = ClientFrame.safeParse(value);
+    if (!parsed.success) return refuse(idOf(value), invalidRequest(parsed.error));
+    const frame = parsed.data;
+    if (frame.type === 'hello') return hello(frame);
+    if (frame.type === 'ping')
+      return send({ type: 'pong', ...(held?.live && { sync: deps.delivery.sync() }) });
+    if (!requests) return refuse(idOf(frame), errorBodyOf(new Refusal('unauthorized', 'say hello first')));
+    // Left unanswered: the client repeats it to whoever answers next.
+    return farewell ? undefined : requests.handle(frame);
+  };
+
+  transport.handlers = {
+    receive(value) {
+      alive = true;
+      receive(value)?.catch((error: unknown) => {
+        deps.onError(error, correlationId);
+        end(closeCodes.internal, 'internal error');
+      });
+    },
+    alive() {
+      alive = true;
+    },
+    closed() {
+      ended = true;
+      forget();
+    },
+  };
 
   return {
     identity: () => identity,
-    /** Called every few seconds by the one wheel of all sockets; `beat` when it is time for a heartbeat. */
+    /** Called every few seconds by the one wheel of all connections; `beat` when it is time for a heartbeat. */
     check(now: number, beat: boolean) {
-      if (!identity && now - openedAt > connectionLimits.helloMs)
+      if (!greeting && now - openedAt > connectionLimits.helloMs)
         return end(closeCodes.helloTimeout, 'no hello in time');
       if (identity && now > identity.expiresAt + connectionLimits.tokenGraceMs) {
         return end(closeCodes.unauthorized, 'the token expired; say hello with a fresh one in time');
       }
       if (!beat) return undefined;
-      if (!alive) return socket.terminate();
+      if (!alive) {
+        deps.onEnded('silent');
+        return transport.terminate();
+      }
       alive = false;
-      return socket.ping();
+      return transport.beat();
     },
     end,
     /** Takes no more commands, answers those that it has, says when to come back, and ends. */
     leave(reason: string, comeBackInMs: number) {
-      farewell ??= () => {
-        send({ type: 'bye', reason, comeBackInMs });
-        end(closeCodes.restarting, 'restarting');
-      };
-      if (commands === 0) farewell();
+      farewell ??= () => dismiss(closeCodes.restarting, reason, comeBackInMs);
+      if (!requests || requests.waiting() === 0) farewell();
     },
-    terminate: () => socket.terminate(),
+    terminate: () => transport.terminate(),
   };
 };
 
 export type Connection = ReturnType<typeof createConnection>;
-
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-};
 
 const idOf = (frame: unknown): string | undefined =>
   typeof frame === 'object' &&

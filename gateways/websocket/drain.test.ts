@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openSocket, signUp } from '../../infra/testing/client.ts';
 import { type Parlance, startParlance } from '../../infra/testing/start.ts';
@@ -32,4 +34,16 @@ it('a server that is told to stop answers the commands it has before it says goo
   const acknowledged = socket.frames.filter((frame) => frame.type === 'ack' && frame.id.startsWith('k'));
   expect(acknowledged).toHaveLength(200);
   expect(socket.frames.at(-1)).toMatchObject({ type: 'bye' });
+});
+
+it('half a request does not keep the server from stopping', async () => {
+  const half = connect(parlance.port, '127.0.0.1');
+  await once(half, 'connect');
+  half.write(
+    'POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+  );
+  // Whoever came later has been accepted, so it has too.
+  await signUp(parlance.url, 'ann');
+  expect(await parlance.close({ keep: true })).toBeUndefined();
+  half.destroy();
 });

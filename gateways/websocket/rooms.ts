@@ -1,12 +1,15 @@
 import type { ConversationId, UserId } from '../../domain/id.ts';
+import type { Frame } from './frame.ts';
 
 /** A signed-in socket as deliveries see it. */
 export type Seat = {
   readonly userId: UserId;
   readonly deviceId: string;
-  /** Writes a whole frame; the same bytes go to everybody in the room. */
-  send(frame: Buffer): void;
+  /** The same frame goes to everybody who is to get it. */
+  send(frame: Frame): void;
 };
+
+export type RoomListener = (conversationId: ConversationId, open: boolean) => void;
 
 type Arrival = { readonly seat: Seat; readonly changes: Map<ConversationId, boolean> };
 
@@ -19,18 +22,33 @@ export const createRooms = () => {
   const seats = new Map<UserId, Set<Seat>>();
   const roomsOf = new Map<Seat, Set<ConversationId>>();
   const arrivals = new Map<UserId, Set<Arrival>>();
+  const listeners = new Set<RoomListener>();
+  const tell = (conversationId: ConversationId, open: boolean) => {
+    for (const listener of listeners) listener(conversationId, open);
+  };
 
   const enter = (seat: Seat, conversationId: ConversationId) => {
-    add(rooms, conversationId, seat);
+    if (add(rooms, conversationId, seat)) tell(conversationId, true);
     roomsOf.get(seat)?.add(conversationId);
   };
   const exit = (seat: Seat, conversationId: ConversationId) => {
-    take(rooms, conversationId, seat);
+    if (take(rooms, conversationId, seat)) tell(conversationId, false);
     roomsOf.get(seat)?.delete(conversationId);
   };
 
   return {
+    /** Calls `listener` when somebody is in a room that was empty, and when nobody is any more. */
+    onRoom: (listener: RoomListener) => void listeners.add(listener),
+
     in: (conversationId: ConversationId): ReadonlySet<Seat> => rooms.get(conversationId) ?? nobody,
+
+    /** The conversations of a seat; none of one that has gone. */
+    of: (seat: Seat): ReadonlySet<ConversationId> => roomsOf.get(seat) ?? nowhere,
+
+    seatsOf: (userId: UserId): ReadonlySet<Seat> => seats.get(userId) ?? nobody,
+
+    /** How many sockets of a person are here or arriving. */
+    count: (userId: UserId): number => (seats.get(userId)?.size ?? 0) + (arrivals.get(userId)?.size ?? 0),
 
     /** Whether moving this person would move any socket. */
     knows: (userId: UserId) => seats.has(userId) || arrivals.has(userId),
@@ -64,7 +82,8 @@ export const createRooms = () => {
     },
 
     remove(seat: Seat) {
-      for (const conversationId of roomsOf.get(seat) ?? []) take(rooms, conversationId, seat);
+      for (const conversationId of roomsOf.get(seat) ?? nowhere)
+        if (take(rooms, conversationId, seat)) tell(conversationId, false);
       roomsOf.delete(seat);
       take(seats, seat.userId, seat);
     },
@@ -74,15 +93,19 @@ export const createRooms = () => {
 export type Rooms = ReturnType<typeof createRooms>;
 
 const nobody: ReadonlySet<Seat> = new Set();
+const nowhere: ReadonlySet<ConversationId> = new Set();
 
-const add = <K, V>(sets: Map<K, Set<V>>, key: K, value: V) => {
+/** Whether it is the first one. */
+const add = <K, V>(sets: Map<K, Set<V>>, key: K, value: V): boolean => {
   const set = sets.get(key);
   if (set) set.add(value);
   else sets.set(key, new Set([value]));
+  return !set;
 };
 
-const take = <K, V>(sets: Map<K, Set<V>>, key: K, value: V) => {
+/** Whether it was the last one. */
+const take = <K, V>(sets: Map<K, Set<V>>, key: K, value: V): boolean => {
   const set = sets.get(key);
   set?.delete(value);
-  if (set?.size === 0) sets.delete(key);
+  return set?.size === 0 && sets.delete(key);
 };

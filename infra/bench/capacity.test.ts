@@ -13,6 +13,7 @@ const step = (rate: number, differently: Partial<StepResult> = {}): StepResult =
   unacknowledged: 0,
   repeated: 0,
   reordered: 0,
+  inexact: 0,
   saturated: false,
   lagP99: 1,
   loaderCpu: 0.3,
@@ -35,6 +36,7 @@ const options = { times: 3, budgetMs: 60_000 };
 describe('a trial', () => {
   it.each<[string, Partial<StepResult>, Trial['verdict']]>([
     ['passes when everything arrived in time', {}, 'pass'],
+    ['fails when a member got other bytes than the rest', { inexact: 1 }, 'fail'],
     ['fails when it was slow', { p99: 100 }, 'fail'],
     ['fails when something is missing', { missing: 1 }, 'fail'],
     ['fails when something was not acknowledged', { unacknowledged: 1 }, 'fail'],

@@ -1,4 +1,5 @@
 import type { Loader } from './loader-process.ts';
+import type { RunOptions } from './loader.ts';
 import { median, round } from './numbers.ts';
 import { cpuMs, untilIdle } from './processes.ts';
 import type { Server } from './servers.ts';
@@ -39,17 +40,18 @@ export type Capacity = {
   readonly trials: readonly Trial[];
 };
 
-export type TrialOptions = { readonly seconds: number; readonly warmup: number };
+export type TrialOptions = Omit<RunOptions, 'rate'>;
 
 export const exact = ({
   missing,
   unacknowledged,
   repeated,
   reordered,
+  inexact,
   error,
   saturated,
 }: StepResult): boolean =>
-  missing + unacknowledged + repeated + reordered === 0 && error === undefined && !saturated;
+  missing + unacknowledged + repeated + reordered + inexact === 0 && error === undefined && !saturated;
 
 export const verdictOf = (step: StepResult): Trial['verdict'] => {
   // What is wrong is wrong, whoever was late.

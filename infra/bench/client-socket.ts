@@ -11,7 +11,12 @@ export type Frames = {
   ended(why: string): void;
 };
 
-export type ClientSocket = { send(text: string): void; close(): void };
+export type ClientSocket = {
+  send(text: string): void;
+  close(): void;
+  /** Reads nothing any more. */
+  pause(): void;
+};
 
 /** A WebSocket client on a raw socket; resolves when the server has switched protocols. */
 export const openSocket = (url: URL, path: string, frames: Frames): Promise<ClientSocket> =>
@@ -64,6 +69,7 @@ export const openSocket = (url: URL, path: string, frames: Frames): Promise<Clie
         closing = true;
         socket.destroy();
       },
+      pause: () => void socket.pause(),
     };
     socket.on('connect', () => socket.write(upgradeRequest(path, url.host)));
     socket.on('error', (error) => {

@@ -1,5 +1,5 @@
-/** One end of a pair. `token` and `conversationId` are Parlance's; the floor needs neither. */
-export type Person = { readonly token: string; readonly conversationId: string };
+/** One end of a pair, or a member of a group. All of it is Parlance's; the floor knows people by their number. */
+export type Person = { readonly userId: string; readonly token: string; readonly conversationId: string };
 
 /**
  * How the loader speaks to a server. Both write `{"type":"ack","id":…,"seq":…}` and `{"type":"events",…}` with a `"seq":`
@@ -7,18 +7,25 @@ export type Person = { readonly token: string; readonly conversationId: string }
  */
 export type Dialect = {
   readonly path: string;
-  hello(index: number, person: Person): string;
+  /** `sync`: where a device has come to that was there before. */
+  hello(index: number, person: Person, sync?: string): string;
   send(person: Person, id: string, text: string): string;
+  typing(person: Person): string;
+  /** How others are told of somebody. */
+  nameOf(index: number, person: Person): string;
   /** Sends are repeated with the same id, and the second time acknowledged only. */
   readonly sendsOnce: boolean;
 };
 
 const parlance: Dialect = {
   path: '/ws',
-  hello: (_index, { token }) => `{"type":"hello","version":1,"token":"${token}"}`,
+  hello: (_index, { token }, sync) =>
+    `{"type":"hello","version":1,"token":"${token}"${sync === undefined ? '' : `,"sync":"${sync}"`}}`,
   send: ({ conversationId }, id, text) =>
     `{"type":"command","id":"${id}","command":{"type":"SendMessage","conversationId":"${conversationId}",` +
     `"content":{"kind":"text","text":"${text}"}}}`,
+  typing: ({ conversationId }) => `{"type":"typing","conversationId":"${conversationId}","on":true}`,
+  nameOf: (_index, { userId }) => userId,
   sendsOnce: true,
 };
 
@@ -26,6 +33,8 @@ const floor: Dialect = {
   path: '/',
   hello: (index) => `{"user":${index}}`,
   send: (_person, id, text) => `{"id":"${id}","text":"${text}"}`,
+  typing: () => '{"typing":true}',
+  nameOf: (index) => String(index),
   sendsOnce: false,
 };
 
@@ -59,14 +68,25 @@ const digits = (bytes: Buffer, at: number, count: number): number => {
   return value;
 };
 
-const letters = { a: 0x61, e: 0x65, v: 0x76, w: 0x77 } as const;
+const letters = { a: 0x61, e: 0x65, s: 0x73, t: 0x74, v: 0x76, w: 0x77 } as const;
+export type FrameType = 'ack' | 'events' | 'typing' | 'welcome' | 'synced' | 'other';
 
 /** Frames of both servers begin with `{"type":"`; two letters more tell the rest. */
-export const frameType = (bytes: Buffer, start: number): 'ack' | 'events' | 'welcome' | 'other' => {
-  const first = bytes[start + 9];
-  if (first === letters.a) return 'ack';
-  if (first === letters.w) return 'welcome';
-  return first === letters.e && bytes[start + 10] === letters.v ? 'events' : 'other';
+export const frameType = (bytes: Buffer, start: number): FrameType => {
+  switch (bytes[start + 9]) {
+    case letters.e:
+      return bytes[start + 10] === letters.v ? 'events' : 'other';
+    case letters.a:
+      return 'ack';
+    case letters.t:
+      return 'typing';
+    case letters.w:
+      return 'welcome';
+    case letters.s:
+      return 'synced';
+    default:
+      return 'other';
+  }
 };
 
 const SEQ = Buffer.from('"seq":');
@@ -90,4 +110,16 @@ const numberAt = (bytes: Buffer, from: number): number => {
     if (digit < 0 || digit > 9) return value;
     value = value * 10 + digit;
   }
+};
+
+const ON = Buffer.from('"on":[');
+const QUOTE = 0x22;
+const END = 0x5d; // ]
+
+/** The names in the `"on":[…]` of a frame about typing. */
+export const typingIn = (bytes: Buffer, start: number, end: number): string[] => {
+  const from = bytes.indexOf(ON, start) + ON.length;
+  const to = bytes.indexOf(END, from);
+  if (from < start + ON.length || to === -1 || to > end || bytes[from] !== QUOTE) return [];
+  return bytes.toString('latin1', from + 1, to - 1).split('","');
 };

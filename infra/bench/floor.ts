@@ -6,7 +6,8 @@ import Database from 'libsql';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 // The floor: the least that a durable chat server can do, in one file. It numbers, stores, acknowledges and delivers the
-// messages of pairs of people (2p and 2p + 1), and checks nothing. What Parlance costs is what it needs beyond this.
+// messages of pairs of people (2p and 2p + 1), or of one group of everybody, and passes on who writes. It checks nothing.
+// What Parlance costs is what it needs beyond this.
 
 type Send = {
   readonly socket: WebSocket;
@@ -14,6 +15,11 @@ type Send = {
   readonly id: string;
   readonly text: string;
 };
+
+type Message =
+  | { readonly user: number }
+  | { readonly typing: boolean }
+  | { readonly id: string; readonly text: string };
 
 const db = new Database(join(process.env.DATA_DIR ?? '.', 'floor.db'));
 db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
@@ -24,22 +30,26 @@ const commit = db.prepare('COMMIT');
 
 // One system call a frame; with FLOOR_CORK one a socket and commit, which is worth something only near saturation.
 const corks = process.env.FLOOR_CORK === '1';
+const together = process.env.FLOOR_TOGETHER === '1';
+const windowMs = Number(process.env.FLOOR_WINDOW_MS ?? 0);
 const seats = new Map<number, WebSocket>();
 const lastSeq = new Map<number, number>();
 let arrived: Send[] = [];
+
+const conversationOf = (sender: number) => (together ? 0 : sender >> 1);
 
 // The commit holds the loop; what arrives meanwhile waits in the kernel, is read in one turn, and is the next group.
 const flush = () => {
   const group = arrived;
   arrived = [];
   const seqs = group.map(({ sender }) => {
-    const conversation = sender >> 1;
+    const conversation = conversationOf(sender);
     const seq = (lastSeq.get(conversation) ?? -1) + 1;
     lastSeq.set(conversation, seq);
     return seq;
   });
   begin.run();
-  group.forEach(({ sender, text }, i) => insert.run(sender >> 1, seqs[i], sender, text));
+  group.forEach(({ sender, text }, i) => insert.run(conversationOf(sender), seqs[i], sender, text));
   commit.run();
   const corked = new Set<Writable>();
   const write = (socket: WebSocket, bytes: Buffer) => {
@@ -50,12 +60,20 @@ const flush = () => {
     }
     stream.write(bytes);
   };
-  group.forEach(({ socket, sender, id, text }, i) => {
+  const frames = group.map(({ socket, sender, id, text }, i) => {
     write(socket, frame(`{"type":"ack","id":"${id}","seq":${seqs[i]}}`));
-    const other = seats.get(sender ^ 1);
-    if (other) write(other, frame(JSON.stringify({ type: 'events', sender, seq: seqs[i], text })));
+    const event = frame(JSON.stringify({ type: 'events', sender, seq: seqs[i], text }));
+    const other = together ? undefined : seats.get(sender ^ 1);
+    if (other) write(other, event);
+    return event;
   });
+  if (together) broadcast(Buffer.concat(frames));
   for (const stream of corked) stream.uncork();
+};
+
+/** The same bytes for everybody. */
+const broadcast = (bytes: Buffer) => {
+  for (const socket of seats.values()) raw(socket).write(bytes);
 };
 
 const frame = (text: string): Buffer => {
@@ -77,15 +95,17 @@ const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, 
 const open = (socket: WebSocket) => {
   let sender = -1;
   socket.on('message', (data: Buffer) => {
-    const message = JSON.parse(data.toString()) as { user: number } | { id: string; text: string };
+    const message = JSON.parse(data.toString()) as Message;
     if ('user' in message) {
       sender = message.user;
       seats.set(sender, socket);
       return raw(socket).write(frame('{"type":"welcome"}'));
     }
-    if (arrived.push({ socket, sender, id: message.id, text: message.text }) === 1) setImmediate(flush);
-    return undefined;
+    if ('typing' in message) return broadcast(frame(`{"type":"typing","on":["${sender}"],"off":[]}`));
+    if (arrived.push({ socket, sender, id: message.id, text: message.text }) > 1) return undefined;
+    return windowMs > 0 ? setTimeout(flush, windowMs) : setImmediate(flush);
   });
+  socket.on('close', () => seats.get(sender) === socket && seats.delete(sender));
 };
 
 const http = createServer();

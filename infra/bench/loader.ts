@@ -1,6 +1,8 @@
 import { type ClientSocket, openSocket } from './client-socket.ts';
 import { type Dialect, type DialectName, type Person, dialects, frameType } from './dialect.ts';
-import { type Step, createStep } from './step.ts';
+import { type Audience, type AudienceName, audienceOf } from './audience.ts';
+import { type Step, type StepResult, createStep } from './step.ts';
+import { createTypingStep } from './typing-step.ts';
 
 // The loader: a process of its own that sends by the clock and reads what arrives. Its parent tells it what to do by IPC.
 
@@ -10,16 +12,26 @@ export type Request =
       readonly url: string;
       readonly dialect: DialectName;
       readonly people: readonly Person[];
+      readonly audience: AudienceName;
     }
   | ({ readonly do: 'run'; readonly number: number } & RunOptions);
 
 export type RunOptions = {
-  /** Messages a second, over all pairs. */
+  /** Messages a second, over all people. */
   readonly rate: number;
   readonly seconds: number;
   /** Seconds before, whose latencies don't count (everything else does). */
   readonly warmup: number;
+  /** What is sent; usually messages. */
+  readonly what?: 'messages' | 'typing';
+  /** Characters that each message is longer than usual. */
+  readonly extra?: number;
+  /** So many members of a group, spread over it, read nothing from now on. What happens to them is not counted. */
+  readonly stalled?: number;
 };
+
+/** `dropped`: how many of the stalled the server has closed. */
+export type RunResult = StepResult & { readonly dropped: number };
 
 const LINGER_MS = 5_000;
 const HELLO_MS = 30_000;
@@ -30,6 +42,11 @@ let dialect: Dialect = dialects.floor;
 let step: Step | undefined;
 let server: URL | undefined;
 let broken = false;
+let audience: Audience = audienceOf('pairs', 0);
+/** Bytes of what everybody in a group gets, by person, from the first frame on. */
+let heard = new Float64Array(0);
+const stalled = new Set<number>();
+let dropped = 0;
 
 const connectAll = async () => {
   const url = server;
@@ -37,7 +54,9 @@ const connectAll = async () => {
   broken = false;
   for (const socket of sockets) socket.close();
   sockets = [];
+  stalled.clear();
   for (const [index, person] of people.entries()) sockets.push(await connectOne(url, index, person));
+  heard = new Float64Array(people.length);
 };
 
 const connectOne = (url: URL, index: number, person: Person): Promise<ClientSocket> =>
@@ -49,8 +68,11 @@ const connectOne = (url: URL, index: number, person: Person): Promise<ClientSock
     let welcome = () => {};
     const text = (bytes: Buffer, start: number, end: number) => {
       const type = frameType(bytes, start);
-      if (type === 'ack' || type === 'events') step?.read(index, type, bytes, start, end);
-      else if (type === 'welcome') welcome();
+      if (type === 'ack') step?.read(index, type, bytes, start, end);
+      else if (type === 'events' || type === 'typing') {
+        heard[index] = (heard[index] ?? 0) + end - start;
+        step?.read(index, type, bytes, start, end);
+      } else if (type === 'welcome') welcome();
       else failed(bytes.toString('utf8', start, end));
     };
     const failed = (why: string) => {
@@ -60,6 +82,7 @@ const connectOne = (url: URL, index: number, person: Person): Promise<ClientSock
     };
     const ended = (why: string) => {
       broken = true;
+      if (stalled.has(index)) return void (dropped += 1);
       failed(why);
     };
     openSocket(url, dialect.path, { text, ended }).then((socket) => {
@@ -71,21 +94,61 @@ const connectOne = (url: URL, index: number, person: Person): Promise<ClientSock
     }, failed);
   });
 
-const run = async (options: RunOptions & { readonly number: number }) => {
-  if (broken) await connectAll();
-  const send = (index: number, id: string, text: string) => {
-    const person = people[index];
-    if (person) sockets[index]?.send(dialect.send(person, id, text));
+/** Members whose bytes are not those of most others. */
+const inexact = (): number => {
+  if (audience.readers === 1) return 0;
+  const usual = heard.find((_, index) => !stalled.has(index)) ?? 0;
+  return heard.reduce(
+    (wrong, bytes, index) => (bytes === usual || stalled.has(index) ? wrong : wrong + 1),
+    0,
+  );
+};
+
+/** Who reads nothing also says nothing: their neighbour does, who reads. */
+const speaking = (): Audience => {
+  const senderOf = (which: number) => {
+    const sender = audience.senderOf(which);
+    return stalled.has(sender) ? (sender + 1) % audience.people : sender;
   };
-  step = createStep({
-    ...options,
-    people: people.length,
-    repeats: dialect.sendsOnce,
-    send,
-    lingerMs: LINGER_MS,
-  });
+  return { ...audience, senderOf };
+};
+
+const stall = (count: number) => {
+  const every = Math.floor(people.length / count);
+  for (let index = 0; index < count * every; index += every) {
+    stalled.add(index);
+    sockets[index]?.pause();
+  }
+};
+
+const run = async ({
+  what = 'messages',
+  extra = 0,
+  ...options
+}: RunOptions & { readonly number: number }): Promise<RunResult> => {
+  if (broken) await connectAll();
+  dropped = 0;
+  if (options.stalled) stall(options.stalled);
+  const more = ' more'.repeat(Math.ceil(extra / 5)).slice(0, extra);
+  const common = { ...options, audience: speaking(), inexact, lingerMs: LINGER_MS };
+  const to = (index: number, frame: (person: Person) => string) => {
+    const person = people[index];
+    if (person) sockets[index]?.send(frame(person));
+  };
+  step =
+    what === 'typing'
+      ? createTypingStep({
+          ...common,
+          names: people.map((person, index) => dialect.nameOf(index, person)),
+          send: (index) => to(index, (person) => dialect.typing(person)),
+        })
+      : createStep({
+          ...common,
+          repeats: dialect.sendsOnce,
+          send: (index, id, text) => to(index, (person) => dialect.send(person, id, text + more)),
+        });
   try {
-    return await step.result;
+    return { ...(await step.result), dropped };
   } finally {
     step = undefined;
   }
@@ -96,6 +159,7 @@ process.on('message', (request: Request) => {
     if (request.do === 'run') return run(request);
     dialect = dialects[request.dialect];
     people = request.people;
+    audience = audienceOf(request.audience, people.length);
     server = new URL(request.url);
     return connectAll();
   };

@@ -1,7 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { benchConnections } from './connections.ts';
 import { removeFolders } from './folder.ts';
+import { benchGroup } from './group.ts';
 import { benchHistory } from './history.ts';
 import { benchImport } from './import.ts';
+import { benchLatency } from './latency.ts';
 import { cores, load, machine } from './machine.ts';
 import { show } from './numbers.ts';
 import type { BenchOptions } from './options.ts';
@@ -9,10 +12,19 @@ import { killAll } from './processes.ts';
 import { benchReplay } from './replay.ts';
 import { type Results, writeReport } from './report.ts';
 import { benchSend } from './send.ts';
+import { benchSlow } from './slow.ts';
+import { benchStorm } from './storm.ts';
 import { tables } from './tables.ts';
+import { benchTyping } from './typing.ts';
 
 const parts = {
   send: { run: benchSend, does: 'one-to-one messages, durable, a second' },
+  latency: { run: benchLatency, does: 'how long a one-to-one message takes, at half of what can be carried' },
+  group: { run: benchGroup, does: 'messages a second in one group of 1000' },
+  typing: { run: benchTyping, does: 'how soon 1000 people see that somebody writes' },
+  connections: { run: benchConnections, does: 'memory of an idle connection' },
+  storm: { run: benchStorm, does: '5,000 sockets come back at once' },
+  slow: { run: benchSlow, does: 'one in a hundred of a group reads nothing' },
   history: { run: benchHistory, does: 'a page of 50 from a long conversation, through the API' },
   import: { run: benchImport, does: '`parlance import irc`' },
   replay: { run: benchReplay, does: 'the log, folded in memory' },
@@ -26,11 +38,12 @@ type Flags = {
   report?: boolean;
   seconds?: number;
   rounds?: number;
+  rate?: number;
   files?: string[];
 };
 
-/** Minutes; it usually takes two, under ten, and twenty. */
-const LONGEST = { quick: 4, usual: 15, report: 40 } as const;
+/** Minutes; it usually takes six, under twenty-five, and forty. */
+const LONGEST = { quick: 12, usual: 40, report: 75 } as const;
 
 const whole = (value: string): number => {
   const number = Number(value);
@@ -48,6 +61,7 @@ const run = async (chosen: readonly Part[], flags: Flags): Promise<void> => {
     quick,
     seconds: flags.seconds ?? (quick ? 2 : 3),
     rounds: flags.rounds ?? (quick ? 1 : report ? 5 : 3),
+    rate: flags.rate,
     thorough: report,
     files: flags.files ?? [],
     say,
@@ -86,7 +100,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 
 const program = new Command('bench')
   .description(
-    `Measures Parlance and a bare floor in turns.\n${names.map((name) => `  ${name.padEnd(8)} ${parts[name].does}`).join('\n')}`,
+    `Measures Parlance and a bare floor in turns.\n${names.map((name) => `  ${name.padEnd(12)} ${parts[name].does}`).join('\n')}`,
   )
   .argument('[part]', names.join(', '), (value: string): Part => {
     const found = names.find((name) => name === value);
@@ -94,7 +108,7 @@ const program = new Command('bench')
     return found;
   })
   .option('--json', 'print the results as one JSON object on the last line')
-  .option('--quick', 'everything once and short: two minutes instead of ten')
+  .option('--quick', 'everything once and short')
   .option('--report', 'five rounds, and write infra/docs/benchmarks.md')
   .option('--seconds <number>', 'of each trial (default: 3, quick: 2)', whole)
   .option(
@@ -102,6 +116,7 @@ const program = new Command('bench')
     'product and floor in turns, so many times (default: 3, quick: 1, report: 5)',
     whole,
   )
+  .option('--rate <number>', 'a second, of latency, typing, storm and slow', whole)
   .option('--files <logs...>', 'IRC logs to import (default: the packaged sample, multiplied)')
   .action((part: Part | undefined, flags: Flags) => run(part ? [part] : names, flags));
 

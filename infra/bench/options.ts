@@ -1,6 +1,8 @@
 export type BenchOptions = {
   /** Of each trial. */
   readonly seconds: number;
+  /** Of the parts that have one rate; undefined: the usual one. */
+  readonly rate: number | undefined;
   /** Everything once and short. */
   readonly quick: boolean;
   /** Product and floor in turns, so many times. */

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const alive = new Set<Child>();
 const NICE_MS = 10_000;
 const OUTPUT = 256 * 1024;
+const COLLECTS = ['--expose-gc', '--import', 'data:text/javascript,process.on("SIGWINCH",()=>gc())'] as const;
 /** Of util-linux; where it is missing, everything runs everywhere. */
 const TASKSET = 'taskset';
 
@@ -30,6 +31,8 @@ export type StartOptions = {
   readonly env?: Record<string, string>;
   readonly cwd?: string;
   readonly ipc?: boolean;
+  /** Collects garbage on SIGWINCH. */
+  readonly collects?: boolean;
   /** Writes each fsync and its time into this file. */
   readonly strace?: string | undefined;
 };
@@ -37,7 +40,7 @@ export type StartOptions = {
 /** Starts Node on these arguments. */
 export const startNode = (
   args: readonly string[],
-  { cpus, env, cwd, ipc, strace }: StartOptions = {},
+  { cpus, env, cwd, ipc, collects, strace }: StartOptions = {},
 ): Child => {
   const command = [
     ...(cpus !== undefined && hasTaskset ? [TASKSET, '-c', cpus] : []),
@@ -46,6 +49,7 @@ export const startNode = (
       ? []
       : ['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-ttt', '-e', 'trace=fsync,fdatasync', '-o', strace]),
     process.execPath,
+    ...(collects ? COLLECTS : []),
     ...args,
   ];
   const child = spawn(command[0] ?? '', command.slice(1), {
@@ -163,5 +167,24 @@ export const untilIdle = async (pid: number, withinMs: number): Promise<number> 
     const waited = performance.now() - from;
     if (now - before <= TICK_MS * 2 || waited > withinMs) return Math.max(0, waited - 250);
     before = now;
+  }
+};
+
+/** Resident bytes of a process, and the most there were since `forgetPeak`; undefined where there is no /proc. */
+export const memoryOf = (pid: number): { resident: number; peak: number } | undefined => {
+  try {
+    const status = readFileSync(join('/proc', String(pid), 'status'), 'utf8');
+    const kiB = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(status)?.[1]);
+    return { resident: kiB('VmRSS') * 1024, peak: kiB('VmHWM') * 1024 };
+  } catch {
+    return undefined;
+  }
+};
+
+export const forgetPeak = (pid: number): void => {
+  try {
+    writeFileSync(join('/proc', String(pid), 'clear_refs'), '5');
+  } catch {
+    // Then the peak is that of the process's whole life.
   }
 };

@@ -1,15 +1,21 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Trial, rules } from './capacity.ts';
+import type { ConnectionsResult } from './connections.ts';
+import type { GroupResult } from './group.ts';
 import type { HistoryResult } from './history.ts';
 import type { ImportResult } from './import.ts';
+import type { LatencyResult } from './latency.ts';
 import type { Calibration, Machine } from './machine.ts';
 import { median, show } from './numbers.ts';
 import type { BenchOptions } from './options.ts';
 import { type Series, barPlot, linePlot } from './plot.ts';
 import type { ReplayResult } from './replay.ts';
 import type { SendResult } from './send.ts';
+import type { SlowResult } from './slow.ts';
+import type { StormResult } from './storm.ts';
 import { tables } from './tables.ts';
+import type { TypingResult } from './typing.ts';
 
 export type Results = {
   readonly machine: Machine;
@@ -18,6 +24,12 @@ export type Results = {
   readonly load: number;
   readonly options: BenchOptions;
   send?: SendResult;
+  latency?: LatencyResult;
+  group?: GroupResult;
+  typing?: TypingResult;
+  connections?: ConnectionsResult;
+  storm?: StormResult;
+  slow?: SlowResult;
   history?: HistoryResult;
   import?: ImportResult;
   replay?: ReplayResult;
@@ -42,8 +54,9 @@ export const writeReport = async (results: Results): Promise<string[]> => {
 const raw = ({ options: { files, say: _say, ...options }, ...results }: Results): string =>
   `${JSON.stringify({ ...results, options: { ...options, files: files.length } }, null, 1)}\n`;
 
-const ratios = ({ send, history, import: imported, replay }: Results): [string, number][] => [
+const ratios = ({ send, group, history, import: imported, replay }: Results): [string, number][] => [
   ...(send ? [['1:1 messages', send.ratio] as [string, number]] : []),
+  ...(group ? [['group of 1000', group.ratio] as [string, number]] : []),
   ...(history ? [['history page', 1 / history.ratio] as [string, number]] : []),
   ...(imported ? [['import', imported.ratio] as [string, number]] : []),
   ...(replay ? [['replay', replay.ratio] as [string, number]] : []),
@@ -72,20 +85,26 @@ const sendPlot = ({ rounds }: SendResult): string | undefined => {
   });
 };
 
+type Around = { readonly calibration: Calibration; readonly load: number };
+
 const page = (results: Results): string => {
-  const { machine, at, load, options, send, history, import: imported, replay } = results;
-  const calibrations: [string, Calibration, number][] = [
-    ...(send?.rounds ?? []).map((one, i): [string, Calibration, number] => [
-      `1:1, round ${i + 1}`,
+  const { machine, at, load, options, send } = results;
+  const around = (name: string, rounds: readonly Around[] = []): [string, Calibration, number][] =>
+    rounds.map((one, i) => [
+      rounds.length === 1 ? name : `${name}, round ${i + 1}`,
       one.calibration,
       one.load,
-    ]),
-    ...[history && 'history', imported && 'import', replay && 'replay'].flatMap(
-      (name): [string, Calibration, number][] => {
-        const part = name && results[name as 'history' | 'import' | 'replay'];
-        return name && part ? [[name, part.calibration, part.load]] : [];
-      },
-    ),
+    ]);
+  const calibrations = [
+    ...around('1:1', send?.rounds),
+    ...around('latency', results.latency?.rounds),
+    ...around('group', results.group?.rounds),
+    ...around('typing', results.typing?.rounds),
+    ...around('storm', results.storm && [results.storm]),
+    ...around('slow', results.slow && [results.slow]),
+    ...around('history', results.history && [results.history]),
+    ...around('import', results.import && [results.import]),
+    ...around('replay', results.replay && [results.replay]),
   ];
   return [
     '# Benchmarks',
@@ -122,4 +141,13 @@ const method = ({ seconds, rounds }: BenchOptions): string =>
 - **Capacity** is the highest rate on a ladder of ${rules.ladder}× with p99 under ${rules.p99Ms} ms, nothing missing, repeated or out of order, and everything
   acknowledged, three times out of three. One send in a hundred is repeated with the same id: acknowledged twice with the same seq, delivered once.
 - **CPU** is that of the server with all its threads and children, until it is idle again after the last message: views included.
+- In the **group** everybody has a socket and anybody writes. 20 witnesses, spread over the group to the last member, read everything; of
+  all the others every frame's bytes are counted, and must be those of the witnesses to the byte. The floor gathers for 20 ms (it
+  writes one buffer to all); it is shown as well when it writes each commit at once.
+- **Typing** is another person of the group who begins to write each time, until each witness is told.
+- **Latency** is measured at half of the product's capacity, found just before; the floor gets the same rate.
+- **Connections**: resident memory of the server with 2,000 and with all sockets, signed in and idle, once it has settled and garbage has been
+  collected (asked for from outside, of both); the slope. Two processes hold the sockets.
+- **Coming back**: all sockets are cut, miss messages, and knock at the same moment with their tokens. Someone is back when they have been sent
+  what they missed; that is counted.
 - **fsyncs** are counted in a run of their own under \`strace\`, those of the views included.`;

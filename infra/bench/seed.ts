@@ -8,8 +8,11 @@ import type { ConversationEvent } from '../../domain/conversation-event.ts';
 import { type ConversationId, type UserId, streamOf } from '../../domain/id.ts';
 import type { User } from '../../domain/ports/directory.ts';
 import { type EventStore, NO_STREAM, type NewEvent } from '../../domain/ports/event-store.ts';
+import { isRejection } from '../../domain/rejection.ts';
+import { openCore } from '../core.ts';
 import { openDirectory } from '../directory/open.ts';
 import { openEventStore } from '../event-store/open.ts';
+import { createLog } from '../log.ts';
 import type { Person } from './dialect.ts';
 
 // Fills a data folder before a server starts on it: four hundred sign-ups would spend most of a run on hashing passwords.
@@ -22,9 +25,10 @@ const addPeople = async (dataDir: string, count: number): Promise<{ user: User; 
   const accounts = openAccounts(directory, Date.now, { tokens: { lifetimeMs: 6 * HOURS } });
   const users: User[] = Array.from({ length: count }, (_, i) => {
     const at = Date.now();
+    const userId = ulid();
     return {
-      userId: ulid(),
-      username: `person${i}`,
+      userId,
+      username: userId.toLowerCase(),
       displayName: `Person ${i}`,
       role: 'member',
       createdAt: at,
@@ -66,7 +70,32 @@ export const seedPairs = async (dataDir: string, pairs: number): Promise<Person[
       return addDirect(store, a.user.userId, b.user.userId);
     }),
   );
-  return people.map(({ token }, i) => ({ token, conversationId: conversations[i >> 1] ?? '' }));
+  return people.map(({ user, token }, i) => ({
+    userId: user.userId,
+    token,
+    conversationId: conversations[i >> 1] ?? '',
+  }));
+};
+
+/** People who are all in groups of `size`, one after the other. */
+export const seedGroups = async (dataDir: string, groups: number, size: number): Promise<Person[]> => {
+  const people = await addPeople(dataDir, groups * size);
+  const log = createLog('warn');
+  await using core = await openCore({ DATA_DIR: dataDir, STATE_CACHE_MB: 64 }, log);
+  const seeded: Person[] = [];
+  for (let g = 0; g < groups; g += 1) {
+    const members = people.slice(g * size, (g + 1) * size);
+    const [owner, ...others] = members.map(({ user }) => user.userId);
+    if (owner === undefined) throw new RangeError('a group has an owner');
+    const made = await core.execute(
+      { id: `group-${g}`, by: owner },
+      { type: 'CreateGroup', title: `Group ${g}`, members: others },
+    );
+    if (isRejection(made)) throw new Error(`a group of ${size} was refused: ${made.rejected}`);
+    const { conversationId } = made;
+    seeded.push(...members.map(({ user, token }) => ({ userId: user.userId, token, conversationId })));
+  }
+  return seeded;
 };
 
 /** One conversation with so many messages, and somebody who may read it. The first message is at seq 3. */
@@ -76,7 +105,7 @@ export const seedConversation = async (dataDir: string, messages: number): Promi
   await using store = await openEventStore({ type: 'sqlite', dataDir });
   const conversationId = await addDirect(store, a.user.userId, b.user.userId);
   await addMessages(store, conversationId, [a.user.userId, b.user.userId], messages);
-  return { token: a.token, conversationId };
+  return { userId: a.user.userId, token: a.token, conversationId };
 };
 
 const addMessages = async (

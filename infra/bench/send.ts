@@ -1,31 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Capacity, type Trial, findCapacity, rateOf, rungBelow, runTrial } from './capacity.ts';
+import { type Capacity, rateOf, rungBelow, runTrial } from './capacity.ts';
 import type { Person } from './dialect.ts';
+import { type Round, type Sides, createDuel, describe, isSound } from './duel.ts';
 import { temporaryFolder } from './folder.ts';
-import { type Loader, startLoader } from './loader-process.ts';
-import { type Calibration, calibrate, cores, load } from './machine.ts';
-import { median, round, show } from './numbers.ts';
+import { startLoader } from './loader-process.ts';
+import { cores } from './machine.ts';
+import { median, round } from './numbers.ts';
 import type { BenchOptions } from './options.ts';
 import { hasStrace, repin } from './processes.ts';
 import { seedPairs } from './seed.ts';
-import { type Server, startFloor, startProduct } from './servers.ts';
+import { startFloor, startProduct } from './servers.ts';
 
 const PAIRS = 200;
 const MODERATE = 5000;
-/** For one capacity: the first has to find its place on the ladder. */
-const WARM = { rate: 4000, seconds: 5 } as const;
+/** Where the search for capacities of pairs begins. */
+export const pairsNear = { parlance: 10_000, floor: 28_500 } as const;
+export const pairsWarm = { rate: 4000, seconds: 5 } as const;
 const BUDGET_MS = { first: 75_000, later: 45_000, quick: 22_000 } as const;
-/** Where climbing begins; the ladder finds its way from anywhere. */
-const first = { parlance: rungBelow(10_000), floor: rungBelow(28_500) };
-
-export type SendRound = {
-  readonly parlance: Capacity;
-  readonly floor: Capacity;
-  readonly ratio: number;
-  readonly load: number;
-  readonly calibration: Calibration;
-};
 
 export type SendResult = {
   /** Messages a second, 1:1, with p99 of delivery under 100 ms and nothing missing, repeated or out of order. */
@@ -41,18 +33,11 @@ export type SendResult = {
   readonly fsyncsAt: number;
   readonly cpuMicros: number | null;
   readonly floorCpuMicros: number | null;
-  readonly rounds: readonly SendRound[];
+  readonly rounds: readonly Round[];
   /** The server on both cores, which it shares with the loader. */
-  readonly bothCores: SendRound | null;
+  readonly bothCores: Round | null;
   /** The floor with all frames of a socket in one system call. */
   readonly corkedFloor: Capacity | null;
-};
-
-type Sides = {
-  readonly parlance: Server;
-  readonly floor: Server;
-  readonly people: readonly Person[];
-  readonly loader: Loader;
 };
 
 /** The capacity of the product and of the floor, in turns. */
@@ -68,67 +53,34 @@ export const benchSend = async ({
   const place = cores();
   say(`send: adding ${2 * PAIRS} people`);
   const people = await seedPairs(productFolder.path, PAIRS);
-  const trial = { seconds, warmup: quick ? 0.5 : 1 };
-  const start = { ...first };
-  const found = new Set<string>();
-
-  const capacityOf = async (sides: Sides, side: 'parlance' | 'floor', label: string) => {
-    const server = sides[side];
-    await sides.loader.connect(server.url, server.name, sides.people);
-    const trialAt = async (rate: number) => {
-      const done = await runTrial(server, sides.loader, rate, trial);
-      say(`send: ${label} ${side} ${describe(done)}`);
-      return done;
-    };
-    // A server that has just started is slow until its code is compiled: that is not its capacity.
-    if (!found.has(side))
-      await runTrial(server, sides.loader, WARM.rate, { seconds: WARM.seconds, warmup: 0 });
-    const budgetMs = quick ? BUDGET_MS.quick : found.has(side) ? BUDGET_MS.later : BUDGET_MS.first;
-    const capacity = await findCapacity(trialAt, start[side], { times: quick ? 1 : 3, budgetMs });
-    found.add(side);
-    if (capacity.rate > 0) start[side] = rungBelow(capacity.rate * 1.001);
-    return capacity;
-  };
-  const oneRound = async (
-    sides: Sides,
-    order: readonly ('parlance' | 'floor')[],
-    label: string,
-  ): Promise<SendRound> => {
-    const calibration = await calibrate();
-    const both = new Map<string, Capacity>();
-    for (const side of order) both.set(side, await capacityOf(sides, side, label));
-    const [parlance, floor] = [both.get('parlance'), both.get('floor')];
-    if (!parlance || !floor) throw new Error('a round has two sides');
-    return {
-      parlance,
-      floor,
-      ratio: floor.rate === 0 ? 0 : round(parlance.rate / floor.rate),
-      load: load(),
-      calibration,
-    };
-  };
-
-  const done: SendRound[] = [];
-  let bothCores: SendRound | null = null;
+  const duel = createDuel({
+    name: 'send',
+    seconds,
+    warmup: quick ? 0.5 : 1,
+    near: pairsNear,
+    warm: pairsWarm,
+    budgetMs: quick ? { first: BUDGET_MS.quick, later: BUDGET_MS.quick } : BUDGET_MS,
+    times: quick ? 1 : 3,
+    say,
+  });
+  const done: Round[] = [];
+  let bothCores: Round | null = null;
   let corkedFloor: Capacity | null = null;
   {
     await using loader = startLoader(place?.loader);
     const pinned = { cpus: place?.server };
     await using parlance = await startProduct({ dataDir: productFolder.path, ...pinned });
     await using floor = await startFloor({ dataDir: floorFolder.path, ...pinned });
-    const sides: Sides = { parlance, floor, people, loader };
-    for (let i = 0; i < rounds; i += 1) {
-      const order = i % 2 === 0 ? (['parlance', 'floor'] as const) : (['floor', 'parlance'] as const);
-      done.push(await oneRound(sides, order, `round ${i + 1}/${rounds}`));
-    }
+    const sides: Sides = { parlance, floor, people, loader, audience: 'pairs' };
+    for (let i = 0; i < rounds; i += 1) done.push(await duel.round(sides, i, `round ${i + 1}/${rounds}`));
     if (place && !quick) {
       for (const { child } of [parlance, floor]) repin(child.pid, place.both);
-      bothCores = await oneRound(sides, ['parlance', 'floor'], 'both cores');
+      bothCores = await duel.round(sides, 0, 'both cores');
     }
     if (thorough) {
       using folder = temporaryFolder();
       await using corked = await startFloor({ dataDir: folder.path, corked: true, ...pinned });
-      corkedFloor = await capacityOf({ ...sides, floor: corked }, 'floor', 'corked');
+      corkedFloor = await duel.capacityOf({ ...sides, floor: corked }, 'floor', 'corked');
     }
   }
 
@@ -137,7 +89,7 @@ export const benchSend = async ({
   const fsyncs = { people, rate: fsyncsAt, seconds, place, say };
   const fsyncsPerMessage = await countFsyncs({ ...fsyncs, name: 'parlance', dataDir: productFolder.path });
   const floorFsyncsPerMessage = await countFsyncs({ ...fsyncs, name: 'floor', dataDir: floorFolder.path });
-  const of = (pick: (one: SendRound) => number | null) => median(done.map((one) => pick(one) ?? Number.NaN));
+  const of = (pick: (one: Round) => number | null) => median(done.map((one) => pick(one) ?? Number.NaN));
   const orNull = (value: number) => (Number.isNaN(value) ? null : round(value, 1));
   return {
     rate: Math.round(rate),
@@ -145,7 +97,7 @@ export const benchSend = async ({
     ratio: round(of(({ ratio }) => ratio)),
     p50: round(of(({ parlance }) => parlance.p50)),
     p99: round(of(({ parlance }) => parlance.p99)),
-    sound: done.every(({ parlance, floor }) => isSound(parlance) && isSound(floor)),
+    sound: done.every(isSound),
     fsyncsPerMessage,
     floorFsyncsPerMessage,
     fsyncsAt,
@@ -155,26 +107,6 @@ export const benchSend = async ({
     bothCores,
     corkedFloor,
   };
-};
-
-const isSound = ({ rate, proven, limitedByLoader }: Capacity) => rate > 0 && proven && !limitedByLoader;
-
-const describe = ({ rate, verdict, p50, p99, cpuMicros, settleMs, ...step }: Trial): string => {
-  const wrong = (['missing', 'unacknowledged', 'repeated', 'reordered'] as const)
-    .filter((name) => step[name] > 0)
-    .map((name) => `${name} ${step[name]}`);
-  const late = `lag ${show(step.lagP99)} ms, loader ${Math.round(step.loaderCpu * 100)} %`;
-  return [
-    `${show(rate)}/s: ${verdict}`,
-    `p50 ${show(p50)} p99 ${show(p99)} ms`,
-    `${show(cpuMicros)} µs`,
-    `settled in ${show(settleMs)} ms`,
-    late,
-    ...wrong,
-    ...(step.saturated ? ['saturated'] : []),
-    ...(step.error === undefined ? [] : [step.error]),
-    `load ${load()}`,
-  ].join(', ');
 };
 
 type FsyncOptions = {

@@ -32,6 +32,12 @@ const environment = (dataDir: string) => ({
   HOST: '127.0.0.1',
   PUBLIC_URL: '',
   LOG_LEVEL: 'warn',
+  LIMIT_PERSON: '0',
+  LIMIT_DEVICE: '0',
+  LIMIT_ADDRESS: '0',
+  LIMIT_CONVERSATION: '0',
+  MAX_CONNECTIONS: '20000',
+  MAX_CONNECTIONS_PER_ADDRESS: '20000',
   NODE_ENV: 'production',
 });
 
@@ -42,10 +48,29 @@ export const startProduct = async ({ dataDir, ...options }: Options): Promise<Se
 
 const program = (file: string) => [join(import.meta.dirname, file)];
 
-type FloorOptions = Options & { readonly corked?: boolean };
+type FloorOptions = Options & {
+  /** All frames of a socket in one system call. */
+  readonly corked?: boolean;
+  /** Everybody is in one conversation. */
+  readonly together?: boolean;
+  /** What arrives within so many milliseconds is one commit, and one write to each member. */
+  readonly windowMs?: number;
+};
 
-export const startFloor = async ({ dataDir, corked = false, ...options }: FloorOptions): Promise<Server> => {
-  const env = { DATA_DIR: dataDir, PORT: '0', FLOOR_CORK: corked ? '1' : '0' };
+export const startFloor = async ({
+  dataDir,
+  corked = false,
+  together = false,
+  windowMs = 0,
+  ...options
+}: FloorOptions): Promise<Server> => {
+  const env = {
+    DATA_DIR: dataDir,
+    PORT: '0',
+    FLOOR_CORK: corked ? '1' : '0',
+    FLOOR_TOGETHER: together ? '1' : '0',
+    FLOOR_WINDOW_MS: String(windowMs),
+  };
   return { ...(await started(startNode(program('floor.js'), { ...options, env }))), name: 'floor' };
 };
 

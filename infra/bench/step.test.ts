@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { type AudienceName, audienceOf } from './audience.ts';
 import { type Step, createStep } from './step.ts';
 
 type Message = { readonly sender: number; readonly id: string; readonly text: string };
 /** What reaches whom, for each message that a server gets. */
 type Behaviour = (message: Message, seq: number, give: Give) => void;
-type Give = { ack(message: Message, seq: number): void; event(message: Message, seq: number): void };
+type Give = {
+  ack(message: Message, seq: number): void;
+  event(message: Message, seq: number, to?: number): void;
+};
 
 /** A step against a server of a few lines that does as `behaviour` says; it knows ids, like Parlance. */
-const stepAgainst = async (behaviour: Behaviour, repeats = true) => {
+const stepAgainst = async (behaviour: Behaviour, audience: AudienceName = 'pairs', inexact = () => 0) => {
+  const group = audience === 'group';
   const last = new Map<number, number>();
   const known = new Map<string, number>();
   const frame = (text: string) => Buffer.from(text);
@@ -16,9 +21,9 @@ const stepAgainst = async (behaviour: Behaviour, repeats = true) => {
       const bytes = frame(`{"type":"ack","id":"${id}","conversationId":"01","seq":${seq}}`);
       step.read(sender, 'ack', bytes, 0, bytes.length);
     },
-    event: ({ sender, text }, seq) => {
+    event: ({ sender, text }, seq, to = sender ^ 1) => {
       const bytes = frame(`{"type":"events","events":[{"seq":${seq},"event":{"text":"${text}"}}]}`);
-      step.read(sender ^ 1, 'events', bytes, 0, bytes.length);
+      step.read(to, 'events', bytes, 0, bytes.length);
     },
   };
   const step: Step = createStep({
@@ -26,15 +31,17 @@ const stepAgainst = async (behaviour: Behaviour, repeats = true) => {
     seconds: 0.2,
     warmup: 0,
     number: 7,
-    people: 4,
-    repeats,
+    audience: audienceOf(audience, group ? 40 : 4),
+    repeats: true,
+    inexact,
     lingerMs: 100,
     send: (sender, id, text) => {
       const message = { sender, id, text };
       const before = known.get(id);
       if (before !== undefined) return setImmediate(() => give.ack(message, before));
-      const seq = (last.get(sender >> 1) ?? -1) + 1;
-      last.set(sender >> 1, seq);
+      const conversation = group ? 0 : sender >> 1;
+      const seq = (last.get(conversation) ?? -1) + 1;
+      last.set(conversation, seq);
       known.set(id, seq);
       return setImmediate(() => behaviour(message, seq, give));
     },
@@ -100,5 +107,38 @@ describe('a step', () => {
       give.event(message, seq);
     });
     expect(result.error).toContain('message 0 was acknowledged');
+  });
+});
+
+describe('a step in a group', () => {
+  const toAll: Behaviour = (message, seq, give) => {
+    give.ack(message, seq);
+    for (let person = 0; person < 40; person += 1) give.event(message, seq, person);
+  };
+
+  it('finds nothing wrong when everybody gets everything, the sender too', async () => {
+    const result = await stepAgainst(toAll, 'group');
+    expect(result).toMatchObject({ sent: 400, missing: 0, repeated: 0, reordered: 0, inexact: 0 });
+  });
+
+  it('counts what one witness does not get', async () => {
+    const result = await stepAgainst((message, seq, give) => {
+      give.ack(message, seq);
+      for (let person = 0; person < 40; person += 1)
+        if (person !== 39 || numberOf(message) % 100 !== 7) give.event(message, seq, person);
+    }, 'group');
+    expect(result).toMatchObject({ missing: 4, repeated: 0 });
+  });
+
+  it('counts what one witness gets twice', async () => {
+    const result = await stepAgainst((message, seq, give) => {
+      toAll(message, seq, give);
+      if (numberOf(message) === 30) give.event(message, seq, 1);
+    }, 'group');
+    expect(result).toMatchObject({ missing: 0, repeated: 1 });
+  });
+
+  it('says how many others did not get the same bytes', async () => {
+    expect(await stepAgainst(toAll, 'group', () => 3)).toMatchObject({ missing: 0, inexact: 3 });
   });
 });

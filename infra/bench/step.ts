@@ -1,5 +1,6 @@
 import { ackOf, afterText, nextText, seqAfter, textDue, textK, textOf, textStep } from './dialect.ts';
 import { percentile, round } from './numbers.ts';
+import type { Audience } from './audience.ts';
 
 /** One send in this many is repeated with the same id. */
 const REPEAT_EVERY = 100;
@@ -19,6 +20,8 @@ export type StepResult = {
   readonly unacknowledged: number;
   readonly repeated: number;
   readonly reordered: number;
+  /** Sockets of a group whose bytes are not those of the others. */
+  readonly inexact: number;
   readonly saturated: boolean;
   readonly error?: string;
   /** How late the loader itself was, and its share of a core: over 5 ms or 0.9 the step is void. */
@@ -31,32 +34,34 @@ export type StepOptions = {
   readonly seconds: number;
   readonly warmup: number;
   readonly number: number;
-  /** Pairs are 2p and 2p + 1; they take turns. */
-  readonly people: number;
+  readonly audience: Audience;
   readonly repeats: boolean;
   readonly lingerMs: number;
   readonly send: (person: number, id: string, text: string) => void;
+  /** How many sockets have not got the same bytes as the others, so far. */
+  readonly inexact: () => number;
 };
 
 export type Step = {
-  read(person: number, kind: 'ack' | 'events', bytes: Buffer, start: number, end: number): void;
+  read(person: number, kind: 'ack' | 'events' | 'typing', bytes: Buffer, start: number, end: number): void;
   fail(why: string): void;
   readonly result: Promise<StepResult>;
 };
 
 /** Sends by the clock, whatever comes back, and then waits for the rest. */
 export const createStep = (options: StepOptions): Step => {
-  const { rate, seconds, warmup, number, people, repeats, send } = options;
+  const { rate, seconds, warmup, number, audience, repeats, send } = options;
+  const { readers, senderOf, readerOf } = audience;
   const total = Math.round(rate * (seconds + warmup));
   const counted = Math.round(rate * warmup);
-  const pairs = people / 2;
   const acknowledged = new Uint8Array(total);
-  const delivered = new Uint8Array(total);
+  const delivered = new Uint8Array(total * readers);
   const seqs = new Int32Array(total).fill(-1);
-  const latencies = new Float64Array(total);
+  const latencies = new Float64Array(total * readers);
   const lags = new Float64Array(total);
-  const lastK = new Int32Array(people).fill(-1);
-  const lastSeq = new Int32Array(people).fill(-1);
+  // By who reads, and who sent.
+  const lastK = new Map<number, Int32Array>();
+  const lastSeq = new Int32Array(audience.people).fill(-1);
   const again: number[] = [];
   const expectedAcks = () => k + repeatsSent;
   let k = 0;
@@ -81,7 +86,6 @@ export const createStep = (options: StepOptions): Step => {
   const t0 = performance.now() + 20;
   const interval = 1000 / rate;
 
-  const senderOf = (which: number) => 2 * (which % pairs) + (Math.floor(which / pairs) & 1);
   const write = (which: number) =>
     send(senderOf(which), `${number}-${which}`, textOf(number, Math.round(which * interval * 1000), which));
 
@@ -109,7 +113,7 @@ export const createStep = (options: StepOptions): Step => {
 
   const tick = () => {
     const now = stopped ? performance.now() : pump();
-    saturated ||= !stopped && k - arrivals > Math.max(1000, rate * HOPELESS_SECONDS);
+    saturated ||= !stopped && k - arrivals / readers > Math.max(1000, rate * HOPELESS_SECONDS);
     const sending = (k < total || repeatsDue < again.length) && !saturated && error === undefined;
     if (!stopped && sending) return void setTimeout(tick, 1);
     if (!stopped) {
@@ -118,7 +122,7 @@ export const createStep = (options: StepOptions): Step => {
       const { user, system } = process.cpuUsage(cpu);
       loaderCpu = (user + system) / 1000 / (now - cpuFrom);
     }
-    const complete = arrivals >= k && acks >= expectedAcks();
+    const complete = arrivals >= k * readers && acks >= expectedAcks() && options.inexact() === 0;
     if (!complete && error === undefined && now - sentAt < options.lingerMs) return void setTimeout(tick, 5);
     return finish(summary());
   };
@@ -127,10 +131,8 @@ export const createStep = (options: StepOptions): Step => {
     const sorted = latencies.subarray(0, measured).sort();
     let missing = 0;
     let unacknowledged = 0;
-    for (let which = 0; which < k; which += 1) {
-      if (delivered[which] === 0) missing += 1;
-      if (acknowledged[which] === 0) unacknowledged += 1;
-    }
+    for (let which = 0; which < k; which += 1) if (acknowledged[which] === 0) unacknowledged += 1;
+    for (let at = 0; at < k * readers; at += 1) if (delivered[at] === 0) missing += 1;
     // Of a repeat, only the count is known: both acknowledgements look the same.
     unacknowledged = Math.max(unacknowledged, expectedAcks() - acks);
     return {
@@ -144,6 +146,7 @@ export const createStep = (options: StepOptions): Step => {
       unacknowledged,
       repeated,
       reordered,
+      inexact: options.inexact(),
       saturated,
       ...(error !== undefined && { error }),
       lagP99: round(percentile(lags.subarray(counted, k).sort(), 0.99)),
@@ -175,20 +178,32 @@ export const createStep = (options: StepOptions): Step => {
       const seq = seqAfter(bytes, at);
       if (seq <= (lastSeq[person] ?? -1)) reordered += 1;
       else lastSeq[person] = seq;
-      if (senderOf(which) === person) continue; // Parlance tells the sender's devices too
-      if (delivered[which] !== 0) {
+      const reader = readerOf(person, which);
+      if (reader === -1) continue;
+      const place = which * readers + reader;
+      if (delivered[place] !== 0) {
         repeated += 1;
         continue;
       }
-      delivered[which] = 1;
+      delivered[place] = 1;
       arrivals += 1;
-      if (which < (lastK[person] ?? -1)) reordered += 1;
-      else lastK[person] = which;
+      const heard = heardBy(person);
+      const sender = senderOf(which);
+      if (which < (heard[sender] ?? -1)) reordered += 1;
+      else heard[sender] = which;
       if (which >= counted) {
         latencies[measured] = now - t0 - textDue(bytes, text) / 1000;
         measured += 1;
       }
     }
+  };
+
+  const heardBy = (person: number): Int32Array => {
+    const known = lastK.get(person);
+    if (known) return known;
+    const fresh = new Int32Array(audience.people).fill(-1);
+    lastK.set(person, fresh);
+    return fresh;
   };
 
   const fail = (why: string) => {
@@ -199,7 +214,7 @@ export const createStep = (options: StepOptions): Step => {
   return {
     read(person, kind, bytes, start, end) {
       if (kind === 'ack') ack(bytes, start);
-      else events(person, bytes, start, end);
+      else if (kind === 'events') events(person, bytes, start, end);
       // A long turn of reading must not make sending late.
       if (!stopped && k < total && t0 + k * interval <= performance.now()) pump();
     },

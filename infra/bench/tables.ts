@@ -4,38 +4,24 @@ import type { ImportResult } from './import.ts';
 import { show } from './numbers.ts';
 import type { ReplayResult } from './replay.ts';
 import type { Results } from './report.ts';
-import type { SendResult, SendRound } from './send.ts';
-
-type Cell = string | number | null | undefined;
-
-const table = (head: readonly string[], rows: readonly (readonly Cell[])[]): string => {
-  const line = (cells: readonly Cell[]) =>
-    `| ${cells.map((cell) => (typeof cell === 'string' ? cell : show(cell))).join(' | ')} |`;
-  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
-};
-
-const range = (values: readonly number[]): string =>
-  values.length === 0 ? '–' : `${show(Math.min(...values))}–${show(Math.max(...values))}`;
-
-const capacityRow = (
-  name: string,
-  { rate, p50, p99, cpuMicros, limitedByLoader, proven }: Capacity,
-): Cell[] => [
-  name,
-  rate === 0 && !proven
-    ? 'not measured'
-    : `${show(rate)}${limitedByLoader ? ' or more' : proven ? '' : ' (unproven)'}`,
-  p50,
-  p99,
-  cpuMicros,
-];
+import type { Round } from './duel.ts';
+import type { SendResult } from './send.ts';
+import {
+  connectionsTable,
+  groupTable,
+  latencyTable,
+  slowTable,
+  stormTable,
+  typingTable,
+} from './shape-tables.ts';
+import { type Cell, capacityRow, range, table, unsound } from './table.ts';
 
 const sendTable = (result: SendResult): string => {
   const { rounds, bothCores, corkedFloor, fsyncsPerMessage, floorFsyncsPerMessage, fsyncsAt } = result;
   const head = ['1:1, 200 pairs', 'messages/s', 'p50 ms', 'p99 ms', 'CPU µs/message'];
   const middle = <T>(side: 'parlance' | 'floor', pick: (one: Capacity) => T) =>
     rounds.map((one) => pick(one[side]));
-  const rows = rounds.flatMap((one: SendRound, i) => [
+  const rows = rounds.flatMap((one: Round, i) => [
     capacityRow(`round ${i + 1}, Parlance`, one.parlance),
     capacityRow(`round ${i + 1}, floor`, one.floor),
   ]);
@@ -50,11 +36,7 @@ const sendTable = (result: SendResult): string => {
   const ratios = rounds.map(({ ratio }) => ratio);
   return [
     '## One-to-one messages',
-    ...(result.sound
-      ? []
-      : [
-          '> Not everything here was proven: the machine had other work, or the loader was the limit. Measure again.',
-        ]),
+    ...unsound(result.sound),
     `**${show(result.rate)} messages a second at p99 ${show(result.p99)} ms; ${show(result.ratio)} of the floor** (${range(ratios)} over ${rounds.length} rounds; the floor: ${show(result.floor)}).`,
     table(head, [...rows, ...more]),
     table(
@@ -121,10 +103,18 @@ const replayTable = (result: ReplayResult): string =>
   rateTable('Replay', `${show(result.events)} events of a log, folded in memory.`, 'events/s', result);
 
 /** Everything that was measured, as Markdown. */
-export const tables = ({ send, history, import: imported, replay }: Results): string =>
+export const tables = (results: Results): string =>
   `${[
-    ...(send ? [sendTable(send)] : []),
-    ...(history ? [historyTable(history)] : []),
-    ...(imported ? [importTable(imported)] : []),
-    ...(replay ? [replayTable(replay)] : []),
-  ].join('\n\n')}\n`;
+    results.send && sendTable(results.send),
+    results.latency && latencyTable(results.latency),
+    results.group && groupTable(results.group),
+    results.typing && typingTable(results.typing),
+    results.connections && connectionsTable(results.connections),
+    results.storm && stormTable(results.storm),
+    results.slow && slowTable(results.slow),
+    results.history && historyTable(results.history),
+    results.import && importTable(results.import),
+    results.replay && replayTable(results.replay),
+  ]
+    .filter((one) => one !== undefined)
+    .join('\n\n')}\n`;

@@ -8,6 +8,8 @@ import {
   DirectoryUnavailable,
   UsernameTaken,
 } from '../../domain/ports/directory.ts';
+import { draftsContract } from './contract-drafts.ts';
+import { ownStateContract } from './contract-own-state.ts';
 
 const hex = () => randomBytes(32).toString('hex');
 const newUser = (username: string, displayName = username) => ({
@@ -332,6 +334,9 @@ export const directoryContract = (open: () => Promise<Directory>): void => {
       expect(await directory.invitations.use(code, 5000)).toBe(true);
     });
   });
+
+  ownStateContract(() => directory);
+  draftsContract(() => directory);
 
   it('throws DirectoryUnavailable once it is closed', async () => {
     await directory[Symbol.asyncDispose]();

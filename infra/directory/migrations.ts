@@ -74,6 +74,35 @@ const migrations = (dialect: SqlDialect): Record<string, Migration> => ({
         .execute();
     },
   },
+  '0002-own-state': {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema
+        .createTable('last_seen')
+        .addColumn('user_id', 'text', (column) => column.primaryKey().notNull())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('preferences')
+        .addColumn('user_id', 'text', (column) => column.primaryKey().notNull())
+        .addColumn('share_read_receipts', 'integer')
+        .addColumn('share_presence', 'integer')
+        .execute();
+      await db.schema
+        .createTable('drafts')
+        .addColumn('user_id', 'text', (column) => column.notNull())
+        .addColumn('conversation_id', 'text', (column) => column.notNull())
+        .addColumn('text', 'text', (column) => column.notNull())
+        .addColumn('reply_to', 'bigint')
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('drafts_key', ['user_id', 'conversation_id'])
+        .execute();
+      await db.schema
+        .createIndex('drafts_by_age')
+        .on('drafts')
+        .columns(['user_id', 'at', 'conversation_id'])
+        .execute();
+    },
+  },
 });
 
 /** Brings the tables up to date. Throws what went wrong; then nothing of that run is kept. */

@@ -1,9 +1,10 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { type People, type User, UsernameTaken } from '../../domain/ports/directory.ts';
 import { storable, usernameKey } from '../../domain/username.ts';
+import { ROWS, chunks } from './chunks.ts';
+import type { OwnState } from './own-state.ts';
 import type { DirectoryTables } from './schema.ts';
 
-const ROWS = 200; // of one statement: well below what any database binds
 const WORDS = 32; // found of one name; a display name of 64 characters has no more
 const WORD_LENGTH = 64;
 
@@ -17,9 +18,6 @@ const toUser = (row: Selectable<DirectoryTables['people']>): User => ({
   role: row.role,
   createdAt: row.created_at,
 });
-
-const chunks = <T>(items: readonly T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size));
 
 const cut = (text: string) => Array.from(text).slice(0, WORD_LENGTH).join('');
 
@@ -59,15 +57,15 @@ const toRow = (user: NewUser, role: User['role'], passwordHash?: string): Direct
 });
 
 const addWords = async (tx: Transaction<DirectoryTables>, users: readonly NewUser[]) => {
-  for (const words of chunks(users.flatMap(wordsOf), ROWS))
+  for (const words of chunks(users.flatMap(wordsOf)))
     await tx.insertInto('people_words').values(words).execute();
 };
 
 /** `taken` recognizes the dialect's error for a key that is there already. */
-export const people = (db: Tables, taken: (error: unknown) => boolean): People => {
+export const people = (db: Tables, taken: (error: unknown) => boolean): Omit<People, keyof OwnState> => {
   const byId: People['byId'] = async (userIds) => {
     const found = new Map<string, User>();
-    for (const ids of chunks(userIds, ROWS)) {
+    for (const ids of chunks(userIds)) {
       const rows = await db.selectFrom('people').selectAll().where('user_id', 'in', ids).execute();
       for (const row of rows) found.set(row.user_id, toUser(row));
     }
@@ -117,7 +115,7 @@ export const people = (db: Tables, taken: (error: unknown) => boolean): People =
       try {
         await db.transaction().execute(async (tx) => {
           const given = new Map(users.map((user) => [user.userId, user]));
-          for (const chunk of chunks([...given.values()], ROWS)) {
+          for (const chunk of chunks([...given.values()])) {
             const added = await tx
               .insertInto('people')
               .values(chunk.map((user) => toRow(user, 'member')))

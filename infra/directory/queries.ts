@@ -6,6 +6,8 @@ import {
   type Keyring,
   UsernameTaken,
 } from '../../domain/ports/directory.ts';
+import { drafts } from './drafts.ts';
+import { ownState } from './own-state.ts';
 import { people } from './people.ts';
 import type { DirectoryTables } from './schema.ts';
 import { sessions } from './sessions.ts';
@@ -89,9 +91,10 @@ const declared = <Part extends object>(part: Part): Part =>
  * a key that is there already.
  */
 export const directoryIn = (db: Kysely<DirectoryTables>, taken: (error: unknown) => boolean): Directory => ({
-  people: declared(people(db, taken)),
+  people: declared({ ...people(db, taken), ...ownState(db) }),
   sessions: declared(sessions(db)),
   keyring: declared(keyring(db)),
   invitations: declared(invitations(db)),
+  drafts: declared(drafts(db)),
   [Symbol.asyncDispose]: () => db.destroy(),
 });

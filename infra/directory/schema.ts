@@ -22,5 +22,10 @@ export type DirectoryTables = {
   };
   refresh_tokens: { token_hash: string; device_id: string; expires_at: number; replaced: number };
   signing_keys: { kid: string; created_at: number; private_jwk: string; public_jwk: string };
+  last_seen: { user_id: string; at: number };
+  /** Null: as usual. */
+  preferences: { user_id: string; share_read_receipts: number | null; share_presence: number | null };
+  /** An empty text remembers that the draft was removed. */
+  drafts: { user_id: string; conversation_id: string; text: string; reply_to: number | null; at: number };
   invitations: { code_hash: string; created_by: string; uses_left: number; expires_at: number };
 };

@@ -63,6 +63,24 @@ describe('the directory in SQLite', () => {
     await (await open(dataDir))[Symbol.asyncDispose]();
   });
 
+  it('opens a folder of the first release, and keeps what is in it', async () => {
+    const dataDir = fresh();
+    const ann = { userId: ulid(), username: 'ann', displayName: 'Ann', createdAt: 1 };
+    const first = await open(dataDir);
+    await first.people.add(ann, 'hash');
+    await first[Symbol.asyncDispose]();
+    const file = new Database(join(dataDir, 'directory.db'));
+    file.exec('drop table last_seen; drop table preferences; drop table drafts');
+    file.exec("delete from kysely_migration where name = '0002-own-state'");
+    file.close();
+
+    const second = await open(dataDir);
+    expect(await second.people.owner()).toMatchObject(ann);
+    await second.people.setPreferences(ann.userId, { sharePresence: false });
+    expect(await second.people.preferences(ann.userId)).toMatchObject({ sharePresence: false });
+    await second[Symbol.asyncDispose]();
+  });
+
   it('refuses a file that is no database', async () => {
     const dataDir = fresh();
     writeFileSync(join(dataDir, 'directory.db'), 'this is no database, '.repeat(1000));

@@ -155,7 +155,10 @@ export const compareWithModel = async (
   }
   const all = await readToEnd(store, after, 1 + (seed % 9));
   expect(all.map(({ stream: name, revision, id }) => ({ stream: name, revision, id }))).toEqual(model.log());
-  const start = all[seed % Math.max(1, all.length)]?.position ?? after;
+  const chosen = all[seed % Math.max(1, all.length)];
+  const start = chosen?.position ?? after;
+  if (chosen)
+    expect([await store.at(start)].flatMap((found) => plain(found ? [found] : []))).toEqual(plain([chosen]));
   const rest = all.filter(({ position }) => position > start);
   expect(plain(await take(store, start, rest.length))).toEqual(plain(rest));
 };

@@ -386,6 +386,29 @@ export const eventStoreContract = (name: string, open: () => Promise<Opened>): v
       expect(lag.seconds).toBeLessThan(60);
     });
 
+    it('ES18 The event at a position is found by it, and nothing at any other string', async () => {
+      const { position: first } = await store.append(stream, NO_STREAM, events(1));
+      const { position: second } = await store.append(stream, 0, events(1));
+      const [one, two] = await store.read(stream);
+      expect([await store.at(first), await store.at(second)]).toEqual([one, two]);
+      for (const nothing of [
+        START,
+        `${first}0`,
+        first.slice(1),
+        ` ${first.slice(1)}`,
+        'x',
+        '1e3',
+        '-1',
+        'é',
+      ]) {
+        expect(await store.at(nothing)).toBeUndefined();
+      }
+      await store.truncate(stream, 1);
+      expect([await store.at(first), await store.at(second)]).toEqual([undefined, two]);
+      await store[Symbol.asyncDispose]();
+      await expect(store.at(second)).rejects.toThrow(StoreUnavailable);
+    });
+
     it('ES2–ES11 Any mix of appends, repeats and truncations gives what a simple model gives', async () => {
       await fc.assert(
         fc.asyncProperty(mixedSteps, fc.nat(), async (steps, seed) =>

@@ -193,6 +193,12 @@ export class SqliteEventStore implements EventStore {
     return position === undefined || position === null ? START : toPosition(position);
   }
 
+  async at(position: string): Promise<RecordedEvent | undefined> {
+    const n = Number(position);
+    if (!Number.isSafeInteger(n) || toPosition(n) !== position) return undefined;
+    return this.#events(this.#statements.at, [n])[0];
+  }
+
   health(): Health {
     return { writable: this.#queue.writable, waiting: this.#queue.length };
   }
@@ -268,6 +274,7 @@ const prepare = (file: LogFile) => ({
   between: file.prepare<Row>(
     `SELECT ${COLUMNS} FROM events WHERE position > ? AND position <= ? ORDER BY position`,
   ),
+  at: file.prepare<Row>(`SELECT ${COLUMNS} FROM events WHERE position = ?`),
   // Lengths are known without reading what they measure.
   pageEnd: file.prepare<[number | null]>(
     `SELECT max(position) FROM (

@@ -1,14 +1,31 @@
+import { Packr } from 'msgpackr';
 import { WebSocket } from 'ws';
-import type { ClientFrame, Command, ErrorBody, ServerFrame, Session } from '../../gateways/protocol.ts';
+import {
+  type ClientFrame,
+  type Command,
+  type ErrorBody,
+  type ServerFrame,
+  type Session,
+  subprotocols,
+} from '../../gateways/protocol.ts';
 
 const PATIENCE_MS = 10_000;
 
 type Ack = Extract<ServerFrame, { type: 'ack' }>;
 type Refused = Extract<ServerFrame, { type: 'error' }>;
 
+const packr = new Packr({ useRecords: false });
+
 /** A WebSocket that keeps what it was told, for tests to wait on. */
-export const openSocket = async (url: string, headers: Record<string, string> = {}) => {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`, { headers, perMessageDeflate: false });
+export const openSocket = async (
+  url: string,
+  headers: Record<string, string> = {},
+  { msgpack = false, compress = false } = {},
+) => {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`, msgpack ? [subprotocols.msgpack] : [], {
+    headers,
+    perMessageDeflate: compress,
+  });
   const frames: ServerFrame[] = [];
   const watchers = new Set<() => void>();
   const changed = () => {
@@ -16,7 +33,7 @@ export const openSocket = async (url: string, headers: Record<string, string> = 
   };
   let closed: { code: number; reason: string } | undefined;
   socket.on('message', (data: Buffer) => {
-    frames.push(JSON.parse(data.toString()) as ServerFrame);
+    frames.push((msgpack ? packr.unpack(data) : JSON.parse(data.toString())) as ServerFrame);
     changed();
   });
   socket.on('close', (code, reason) => {
@@ -47,7 +64,7 @@ export const openSocket = async (url: string, headers: Record<string, string> = 
       look();
     });
 
-  const send = (frame: ClientFrame) => socket.send(JSON.stringify(frame));
+  const send = (frame: ClientFrame) => socket.send(msgpack ? packr.pack(frame) : JSON.stringify(frame));
   const events = () =>
     frames.flatMap((frame) =>
       frame.type === 'events'
@@ -62,9 +79,9 @@ export const openSocket = async (url: string, headers: Record<string, string> = 
     send,
     until,
     closed: () => until(() => closed, 'close'),
-    hello: async (token: string) => {
+    hello: async (token: string, sync?: string) => {
       const before = frames.length;
-      send({ type: 'hello', version: 1, token });
+      send({ type: 'hello', version: 1, token, ...(sync !== undefined && { sync }) });
       return until(
         () => frames.slice(before).find((frame) => frame.type === 'welcome' || frame.type === 'error'),
         'welcome',

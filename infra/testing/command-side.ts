@@ -67,6 +67,7 @@ export const withFaults = (store: EventStore, next: () => Fault, failure: () => 
   subscribe: (after, signal) => store.subscribe(after, signal),
   truncate: (stream, before) => store.truncate(stream, before),
   end: () => store.end(),
+  at: (position) => store.at(position),
   lag: (after) => store.lag(after),
   health: () => store.health(),
   [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

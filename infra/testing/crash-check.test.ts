@@ -1,12 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { hashedUlid } from '../../commands/conversation-id.ts';
 import { eventIdOf } from '../../commands/event-id.ts';
+import { receiptsCodec } from '../../domain/codec.ts';
+import { receiptsStreamOf } from '../../domain/id.ts';
+import { NO_STREAM } from '../../domain/ports/event-store.ts';
 import type { Command } from '../../gateways/protocol.ts';
 import { runProjections } from '../../projections/run.ts';
 import { projections } from '../../projections/all.ts';
 import { commandsOver, openTemporaryStore } from './command-side.ts';
 import { compareWithRebuild } from './compare.ts';
-import { checkLog, type Logged } from './crash-check.ts';
+import { checkLog, checkReceipts, type Logged } from './crash-check.ts';
 import type { ClientLog, Intent } from './crash-client.ts';
 import { openTables } from '../tables/open.ts';
 
@@ -48,7 +52,7 @@ const story = () => {
       event: event.type === 'SendMessage' ? { ...event, type: 'MessageSent' } : event,
     });
   }
-  const log: ClientLog = { intents, sights: new Map(), problems: [] };
+  const log: ClientLog = { intents, marked: new Map(), sights: new Map(), problems: [] };
   const kinds = () => [
     ...new Set(checkLog(new Map([[conversationId, logged]]), log).map(({ kind }) => kind)),
   ];
@@ -112,6 +116,30 @@ it('finds what was seen live and is not in the log, and what was refused and don
   const intent = refused.log.intents.get('k3');
   if (intent) intent.answer = { code: 'not_allowed' };
   expect(refused.kinds()).toEqual(['differing']);
+});
+
+it('finds a mark that was told to be durable, and is not', async () => {
+  await using temporary = await openTemporaryStore();
+  const { store } = temporary;
+  const streams = new Map([[conversationId, story().logged]]);
+  const check = async (delivered: number, read: number, userId = ann) => {
+    const marked = new Map([['told', { conversationId, userId, delivered, read }]]);
+    return (await checkReceipts(store, streams, { marked })).map(({ kind }) => kind);
+  };
+  expect(await check(0, -1)).toEqual(['lost']);
+  const marks = [{ userId: ann, delivered: 5, read: 4 }];
+  const event = receiptsCodec.encode({ type: 'ReceiptsMoved', at: 0, marks });
+  const bytes = { id: randomUUID(), ...event, meta: new Uint8Array() };
+  await store.append(receiptsStreamOf(conversationId), NO_STREAM, [bytes]);
+  for (const [delivered, read] of [
+    [5, 4],
+    [4, 3],
+    [5, -1],
+  ] as const)
+    expect(await check(delivered, read)).toEqual([]);
+  expect(await check(6, 4)).toEqual(['lost']);
+  expect(await check(5, 5)).toEqual(['lost']);
+  expect(await check(5, 5, hashedUlid('gone'))).toEqual([]);
 });
 
 it('finds items of the views that a rebuild has not, or has otherwise, or alone', async () => {

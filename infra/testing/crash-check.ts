@@ -1,4 +1,5 @@
 import { eventIdOf } from '../../commands/event-id.ts';
+import { foldReceipts } from '../../commands/receipts.ts';
 import { conversationCodec } from '../../domain/codec.ts';
 import type { ConversationEvent } from '../../domain/conversation-event.ts';
 import { evolve, initial } from '../../domain/conversation-state.ts';
@@ -25,7 +26,8 @@ export const readStreams = async (store: EventStore): Promise<Streams> => {
   for (let after = START; ; ) {
     const page = await store.readAll(after);
     for (const { stream, id, revision, type, data } of page) {
-      const conversationId = conversationOf(stream) ?? '';
+      const conversationId = conversationOf(stream);
+      if (conversationId === undefined) continue;
       const logged = streams.get(conversationId) ?? [];
       streams.set(conversationId, logged);
       logged.push({ id, revision, event: conversationCodec.decode(type, data) });
@@ -34,6 +36,27 @@ export const readStreams = async (store: EventStore): Promise<Streams> => {
     if (!last) return streams;
     after = last.position;
   }
+};
+
+/** What people were told to be durable of their receipts, and is not. Those of people who have left may be forgotten. */
+export const checkReceipts = async (
+  store: Pick<EventStore, 'read'>,
+  streams: Streams,
+  { marked }: Pick<ClientLog, 'marked'>,
+): Promise<Problem[]> => {
+  const found: Problem[] = [];
+  for (const { conversationId, userId, delivered, read } of marked.values()) {
+    const kept = (await foldReceipts(store, conversationId)).state.marks.get(userId);
+    if (kept && kept.delivered >= delivered && (kept.read ?? -1) >= read) continue;
+    const { members } = (streams.get(conversationId) ?? []).reduce(
+      (state, { event }) => evolve(state, event),
+      initial(),
+    );
+    if (!members.has(userId)) continue;
+    const told = `${userId} was told ${delivered}, ${read} in ${conversationId}`;
+    found.push({ kind: 'lost', text: `${told}, and has ${JSON.stringify(kept)}` });
+  }
+  return found;
 };
 
 /** What is wrong with the log, given what clients sent, were told and saw. */

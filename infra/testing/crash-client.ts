@@ -1,4 +1,5 @@
 import { WebSocket } from 'ws';
+import type { Seq } from '../../domain/id.ts';
 import type { Command, ServerFrame } from '../../gateways/protocol.ts';
 
 /** A command that a client has sent. `answer` is its first acknowledgement, or the code of its refusal until there is one. */
@@ -16,8 +17,18 @@ export type Intent = {
 
 export type Sight = { readonly conversationId: string; readonly seq: number; readonly event: string };
 
+/** How far a person was told that they have come, which is durable. */
+export type Told = {
+  readonly conversationId: string;
+  readonly userId: string;
+  readonly delivered: Seq;
+  readonly read: number;
+};
+
 export type ClientLog = {
   readonly intents: Map<string, Intent>;
+  /** The last mark of each person in each conversation. */
+  readonly marked: Map<string, Told>;
   /** Every event that arrived, each as it first came. */
   readonly sights: Map<string, Sight>;
   readonly problems: { readonly kind: 'repeated' | 'reordered' | 'differing'; readonly text: string }[];
@@ -33,6 +44,8 @@ export type Session = {
   readonly window: number;
   readonly first: readonly Intent[];
   more(): readonly Intent[];
+  /** What is said to have come, or been read, of a conversation that was seen up to a seq. */
+  markAt(seq: Seq): { readonly delivered?: Seq; readonly read?: Seq } | undefined;
   onAnswer(intent: Intent): void;
 };
 
@@ -67,6 +80,8 @@ export const converse = async (session: Session, log: ClientLog): Promise<boolea
 
   const answered = (frame: Extract<ServerFrame, { type: 'ack' | 'error' }>) => {
     const intent = frame.id === undefined ? undefined : log.intents.get(frame.id);
+    if (frame.type === 'error' && frame.code === 'mark_beyond_end')
+      problem('differing', `live: what was seen is said to be beyond the end: ${frame.message}`);
     if (!intent) return;
     outstanding -= 1;
     if (frame.type === 'error') {
@@ -104,6 +119,25 @@ export const converse = async (session: Session, log: ClientLog): Promise<boolea
         problem('differing', `live: ${key} is ${before.event} and ${text}`);
       log.sights.set(key, { conversationId, seq, event: text });
     }
+    const seq = lastSeen.get(conversationId);
+    const mark = seq === undefined ? undefined : session.markAt(seq);
+    if (mark) socket.send(JSON.stringify({ type: 'mark', conversationId, ...mark }));
+  };
+
+  const marked = ({
+    conversationId,
+    delivered = -1,
+    read = -1,
+  }: Extract<ServerFrame, { type: 'marked' }>) => {
+    const { userId } = session;
+    const key = `${conversationId} ${userId}`;
+    const before = log.marked.get(key) ?? { delivered: -1, read: -1 };
+    log.marked.set(key, {
+      conversationId,
+      userId,
+      delivered: Math.max(before.delivered, delivered),
+      read: Math.max(before.read, read),
+    });
   };
 
   socket.on('open', () => socket.send(JSON.stringify({ type: 'hello', version: 1, token: session.token })));
@@ -111,6 +145,7 @@ export const converse = async (session: Session, log: ClientLog): Promise<boolea
   socket.on('message', (data: Buffer) => {
     const frame = JSON.parse(data.toString()) as ServerFrame;
     if (frame.type === 'events') return seen(frame);
+    if (frame.type === 'marked') return marked(frame);
     if (frame.type === 'welcome') clearTimeout(timer);
     else if (frame.type === 'ack' || frame.type === 'error') answered(frame);
     else return undefined;

@@ -48,7 +48,7 @@ export type Seeded = Awaited<ReturnType<typeof seedFolder>>;
 
 /** Clients that keep sending whatever the server does, and send again what was not acknowledged. */
 export const createLoad = ({ people, devices, conversations }: Seeded, random: Random) => {
-  const log: ClientLog = { intents: new Map(), sights: new Map(), problems: [] };
+  const log: ClientLog = { intents: new Map(), marked: new Map(), sights: new Map(), problems: [] };
   const known = [...conversations];
   const messages: { readonly conversationId: string; readonly seq: number; readonly by: string }[] = [];
   let generating = false;
@@ -79,12 +79,17 @@ export const createLoad = ({ people, devices, conversations }: Seeded, random: R
       log.intents.set(intent.id, intent);
       return rng.chance(0.05) ? [intent, intent] : [intent];
     };
+    const markAt = (seq: number) => {
+      if (rng.chance(0.6)) return undefined;
+      return rng.chance(0.5) ? { delivered: seq } : { read: rng.between(Math.max(0, seq - 5), seq) };
+    };
     const talk = (url: string): Promise<boolean> => {
       const unanswered = own.filter(({ answer }) => !answer);
       const done = own.filter(({ answer, command }) => answer && command.type === 'SendMessage');
       const repeats = Array.from({ length: Math.min(5, done.length) }, () => rng.pick(done)).filter(isThere);
       const first = [...unanswered, ...repeats];
-      return converse({ url, token, userId, window: rng.between(4, 64), first, more, onAnswer }, log);
+      const window = rng.between(4, 64);
+      return converse({ url, token, userId, window, first, more, markAt, onAnswer }, log);
     };
     return { talk, unanswered: () => own.some(({ answer }) => !answer) };
   });
@@ -130,7 +135,7 @@ export const createLoad = ({ people, devices, conversations }: Seeded, random: R
 
 const isThere = <T>(value: T | undefined): value is T => value !== undefined;
 
-type World = {
+export type World = {
   readonly people: readonly string[];
   readonly known: readonly string[];
   readonly messages: readonly {
@@ -143,7 +148,10 @@ type World = {
   readonly made: number;
 };
 
-const nextCommand = (rng: Random, { people, known, messages, userId, device, made }: World): Command => {
+export const nextCommand = (
+  rng: Random,
+  { people, known, messages, userId, device, made }: World,
+): Command => {
   const conversationId = rng.pick(known) ?? '';
   const length = rng.chance(0.03) ? rng.between(1_000, 20_000) : rng.between(0, 120);
   const content = { kind: 'text' as const, text: `${device}-${made} ${'~'.repeat(length)}` };

@@ -1,28 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { root } from '../root.ts';
 import { fuzzCrash } from './crash.ts';
+import { seedOfCommit } from './seed-of-commit.ts';
 
 const runs = process.env['CI'] ? 50 : 5;
 const RUN_MS = 20_000;
-
-/** Every commit tries other seeds, and the same commit the same ones. */
-const seedOfCommit = (): number => {
-  const hash = ((): string => {
-    try {
-      const stdio = ['ignore', 'pipe', 'ignore'] as const;
-      return execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8', stdio: [...stdio] });
-    } catch {
-      return createHash('sha256')
-        .update(readFileSync(join(root, 'package-lock.json')))
-        .digest('hex');
-    }
-  })();
-  return Number.parseInt(hash.slice(0, 7), 16);
-};
 
 it(
   `${runs} servers that are killed under load lose, repeat and reorder nothing, and their views equal a rebuild`,

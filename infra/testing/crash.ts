@@ -6,7 +6,7 @@ import { openCore } from '../core.ts';
 import { openEventStore } from '../event-store/open.ts';
 import { createLog } from '../log.ts';
 import { compareWithRebuild } from './compare.ts';
-import { checkLog, type Problem, readStreams } from './crash-check.ts';
+import { checkLog, checkReceipts, type Problem, readStreams } from './crash-check.ts';
 import { createLoad, seedFolder } from './crash-load.ts';
 import { createRandom, type Random } from './random.ts';
 import { spawnParlance, spawnServer } from './spawn.ts';
@@ -88,7 +88,9 @@ const check = async (folder: string, load: Load): Promise<Problem[]> => {
   const problems: Problem[] = [];
   {
     await using core = await openCore({ DATA_DIR: folder, STATE_CACHE_MB: 16 }, createLog('silent'));
-    problems.push(...checkLog(await readStreams(core.store), load.log));
+    const streams = await readStreams(core.store);
+    problems.push(...checkLog(streams, load.log));
+    problems.push(...(await checkReceipts(core.store, streams, load.log)));
     if (!(await core.running.reached(await core.store.end(), VIEWS_MS)))
       throw new Error(`the views did not come to the log's end within ${VIEWS_MS} ms`);
     for (const { name, parked } of core.running.state())

@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import { openAccounts } from '../../commands/accounts.ts';
 import type { App } from '../../gateways/http/app.ts';
 import type { HttpSettings } from '../../gateways/http/deps.ts';
+import { createPolls } from '../../gateways/http/polls.ts';
 import { createHttpServer } from '../../gateways/http/server.ts';
 import type { Session } from '../../gateways/protocol.ts';
+import { createBacklog } from '../../gateways/websocket/backlog.ts';
+import { createDrafts } from '../../gateways/websocket/drafts.ts';
+import { createLimiter, type LimitSettings } from '../../gateways/websocket/limiter.ts';
 import { openCore } from '../core.ts';
 import { httpDeps } from '../http-deps.ts';
 import { createLog } from '../log.ts';
@@ -37,8 +41,16 @@ export const asking =
     };
   };
 
+const nobodyPolls = createPolls(
+  { refuses: () => 'overloaded', open: () => () => undefined },
+  createBacklog(0),
+);
+
 /** The HTTP gateway on the embedded adapters, without a port, with a clock that can be moved and cheap passwords. */
-export const startHttp = async (given: Partial<HttpSettings> = {}) => {
+export const startHttp = async (
+  given: Partial<HttpSettings> = {},
+  limits: LimitSettings = { person: 0, device: 0, address: 0, conversation: 0 },
+) => {
   const folder = await mkdtemp(join(tmpdir(), 'parlance-http-'));
   const log = createLog('silent');
   const core = await openCore({ DATA_DIR: folder, STATE_CACHE_MB: 16 }, log);
@@ -55,7 +67,13 @@ export const startHttp = async (given: Partial<HttpSettings> = {}) => {
     signUp: settings.signUp,
     passwords: { memoryKiB: 64, passes: 1, inFlight: 2, waiting: 64 },
   });
-  const deps = httpDeps(core, accounts, settings, now);
+  const drafts = createDrafts({ directory: core.directory, rooms: { seatsOf: () => [] }, now, writeMs: 0 });
+  const deps = httpDeps(core, accounts, settings, {
+    drafts,
+    limiter: createLimiter(core.live, limits),
+    polls: nobodyPolls,
+    now,
+  });
   const app = createHttpServer(deps);
   await app.ready();
 
@@ -76,6 +94,7 @@ export const startHttp = async (given: Partial<HttpSettings> = {}) => {
       ).body,
     close: async () => {
       await app.close();
+      await drafts[Symbol.asyncDispose]();
       await core[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from '../root.ts';
+import { unlimitedEnvironment } from './unlimited.ts';
 
 const READY_MS = 30_000;
 const main = pathToFileURL(join(root, 'dist', 'infra', 'main.js')).href;
@@ -58,6 +59,7 @@ export const spawnServer = async (dataDir: string, env: Readonly<Record<string, 
     PORT: '0',
     DATA_DIR: dataDir,
     LOG_LEVEL: 'warn',
+    ...unlimitedEnvironment,
     ...env,
   });
   const { url } = JSON.parse(await process.firstLine()) as { url: string };

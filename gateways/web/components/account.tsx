@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Device, Invitation } from '../../protocol.ts';
-import { api } from '../api.ts';
+import { api } from '../session.ts';
 import { session, signedOut } from '../session.ts';
 import { briefTimeOf } from '../time.ts';
 import { toast } from '../toast.ts';

@@ -1,5 +1,5 @@
 import { hueOf, initialsOf, nameOf } from '../people.ts';
-import type { UserId } from '../types.ts';
+import type { UserId } from '../../client/types.ts';
 
 /** Decoration: the name always stands beside it. */
 export function Avatar({ userId, small = false }: { userId: UserId; small?: boolean }) {

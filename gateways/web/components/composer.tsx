@@ -2,13 +2,14 @@ import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { contentOf, perform, sendMessage } from '../actions.ts';
 import type { Conversation } from '../conversation.ts';
-import { type Draft, draftOf, emptyDraft } from '../draft.ts';
+import { client } from '../client.ts';
+import { type Draft, draftOf, emptyDraft, write as writeDraft } from '../draft.ts';
 import { nameOf, usernameOf } from '../people.ts';
 import { quoted, summaryOf } from '../quotes.ts';
 import { me } from '../store.ts';
 import { mentionsIn } from '../text.ts';
 import { toast } from '../toast.ts';
-import type { UserId } from '../types.ts';
+import type { UserId } from '../../client/types.ts';
 import { Icon, IconButton } from './icon.tsx';
 import { MentionPicker, candidatesFor } from './mention-picker.tsx';
 import { editable } from './message-actions.tsx';
@@ -26,7 +27,8 @@ export function Composer({ conversation, placeholder }: Props) {
   const query = useSignal<string | undefined>(undefined);
   const choice = useSignal(0);
   const { text, editing, replyTo } = draft.value;
-  const about = editing ?? replyTo;
+  const about = editing?.seq ?? replyTo;
+  const original = about === undefined ? undefined : (quoted(conversation, about) ?? editing);
   const people = query.value === undefined ? [] : candidatesFor(conversation, query.value);
   const chosen = people[Math.min(choice.value, people.length - 1)];
 
@@ -40,13 +42,14 @@ export function Composer({ conversation, placeholder }: Props) {
   }, [text]);
 
   const write = (next: Draft) => {
-    draft.value = next;
+    writeDraft(conversation.id, next);
     query.value = undefined;
   };
   const onInput = (event: InputEvent) => {
     if (!(event.currentTarget instanceof HTMLTextAreaElement)) return;
     const { value, selectionStart } = event.currentTarget;
-    draft.value = { ...draft.value, text: value };
+    writeDraft(conversation.id, { ...draft.value, text: value });
+    if (!editing) client.peek()?.typing(conversation.id, value.trim() !== '');
     query.value = /(?:^|[\s(])@([^\s@]*)$/u.exec(value.slice(0, selectionStart))?.[1];
     choice.value = 0;
   };
@@ -64,7 +67,7 @@ export function Composer({ conversation, placeholder }: Props) {
     if (said === '') return;
     if (new TextEncoder().encode(said).length > MOST_BYTES) return toast('This message is too long.');
     const mentions = mentionsOf(conversation, said);
-    if (!editing) sendMessage(conversation, { text: said, replyTo: replyTo?.seq, mentions });
+    if (!editing) sendMessage(conversation, { text: said, replyTo, mentions });
     else void edit(conversation, { text: said, editing }, mentions);
     write(emptyDraft);
     field.current?.focus();
@@ -77,7 +80,7 @@ export function Composer({ conversation, placeholder }: Props) {
       choice.value = (people.indexOf(chosen) + step + people.length) % people.length;
     } else if (chosen !== undefined && (key === 'Enter' || key === 'Tab')) mention(chosen);
     else if (key === 'Escape' && query.value !== undefined) query.value = undefined;
-    else if (key === 'Escape' && (editing || replyTo)) write(editing ? emptyDraft : { text });
+    else if (key === 'Escape' && about !== undefined) write(editing ? emptyDraft : { text });
     else if (key === 'Enter' && !event.shiftKey) send();
     else if (key === 'ArrowUp' && text === '' && !editing) editLast(conversation, write);
     else return;
@@ -86,11 +89,13 @@ export function Composer({ conversation, placeholder }: Props) {
   return (
     <div class="composer">
       <MentionPicker people={people} chosen={chosen} onChoose={mention} />
-      {about && (
+      {about !== undefined && (
         <p class="context">
           <span class="one-line grow">
-            <strong>{editing ? 'Edit your message' : `Reply to ${nameOf(replyTo?.by ?? '')}`}</strong>{' '}
-            <span class="muted">{summaryOf(quoted(conversation, about.seq) ?? about)}</span>
+            <strong>
+              {editing ? 'Edit your message' : `Reply to ${original ? nameOf(original.by) : '…'}`}
+            </strong>{' '}
+            <span class="muted">{summaryOf(original)}</span>
           </span>
           <IconButton icon="close" label="Cancel" onClick={() => write(editing ? emptyDraft : { text })} />
         </p>
@@ -137,7 +142,7 @@ const edit = async (
   const content = contentOf(text);
   const done = await perform({ type: 'EditMessage', conversationId, seq: editing.seq, content, mentions });
   const draft = draftOf(conversationId);
-  if (!done && draft.peek() === emptyDraft) draft.value = { text, editing };
+  if (!done && draft.peek() === emptyDraft) writeDraft(conversationId, { text, editing });
 };
 
 const editLast = ({ timeline }: Conversation, write: (draft: Draft) => void): void => {

@@ -2,9 +2,10 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { nameOf } from '../people.ts';
 import { go } from '../route.ts';
-import { conversationOf, open, status, summaries } from '../store.ts';
+import { status } from '../live.ts';
+import { conversationOf, open, summaries } from '../store.ts';
 import { otherOf, titleOf } from '../title.ts';
-import type { ConversationId } from '../types.ts';
+import type { ConversationId } from '../../client/types.ts';
 import { Avatar, GroupAvatar } from './avatar.tsx';
 import { Composer } from './composer.tsx';
 import { Details } from './details.tsx';
@@ -32,7 +33,9 @@ export function ConversationView({ id }: { id: ConversationId }) {
   if (!summary) {
     return (
       <section class="conversation nothing" id="conversation" tabIndex={-1} aria-label="Conversation">
-        <p>{conversation.failed.value ?? (status.value === 'waiting' ? 'Not connected.' : 'Loading…')}</p>
+        <p>
+          {conversation.failed.value ?? (status.value.state === 'offline' ? 'Not connected.' : 'Loading…')}
+        </p>
         {conversation.failed.value && <a href="#/">Back to your conversations</a>}
       </section>
     );

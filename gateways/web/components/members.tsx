@@ -5,7 +5,7 @@ import type { Conversation } from '../conversation.ts';
 import { nameOf } from '../people.ts';
 import { me } from '../store.ts';
 import { toast } from '../toast.ts';
-import type { Role } from '../types.ts';
+import type { Role } from '../../client/types.ts';
 import { Avatar } from './avatar.tsx';
 import { Confirm } from './dialog.tsx';
 

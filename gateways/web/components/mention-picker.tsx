@@ -1,7 +1,7 @@
 import type { Conversation } from '../conversation.ts';
 import { nameOf, usernameOf } from '../people.ts';
 import { me } from '../store.ts';
-import type { UserId } from '../types.ts';
+import type { UserId } from '../../client/types.ts';
 import { Avatar } from './avatar.tsx';
 
 const MOST = 8;

@@ -3,7 +3,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Message } from '../../protocol.ts';
 import { perform, toggleReaction } from '../actions.ts';
 import type { Conversation } from '../conversation.ts';
-import { draftOf } from '../draft.ts';
+import { type Draft, draftOf, write as writeDraft } from '../draft.ts';
 import { mayModerate, me } from '../store.ts';
 import { Confirm } from './dialog.tsx';
 import { IconButton } from './icon.tsx';
@@ -24,8 +24,8 @@ export function MessageActions({ conversation, message }: Props) {
   if (!content) return null;
   const mine = by === me.value;
   const draft = draftOf(conversationId);
-  const write = (next: typeof draft.value) => {
-    draft.value = next;
+  const write = (next: Draft) => {
+    writeDraft(conversationId, next);
     document.getElementById('composer')?.focus();
   };
   const tools = useRef<HTMLDivElement>(null);
@@ -46,7 +46,7 @@ export function MessageActions({ conversation, message }: Props) {
         <IconButton
           icon="reply"
           label="Reply"
-          onClick={() => write({ text: draft.value.text, replyTo: message })}
+          onClick={() => write({ text: draft.value.text, replyTo: seq })}
         />
         {mine && (
           <IconButton

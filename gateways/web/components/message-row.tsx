@@ -1,14 +1,13 @@
 import { type ReadonlySignal, type Signal, useComputed } from '@preact/signals';
 import type { Message } from '../../protocol.ts';
-import { retry, toggleReaction } from '../actions.ts';
+import { discard, retry, toggleReaction } from '../actions.ts';
 import { type Conversation, jumpTo } from '../conversation.ts';
 import { nameOf } from '../people.ts';
-import { dropPending } from '../pending.ts';
 import { quoted, summaryOf } from '../quotes.ts';
 import type { Row } from '../rows.ts';
 import { me } from '../store.ts';
 import { fullTimeOf, timeOf } from '../time.ts';
-import type { Seq } from '../types.ts';
+import type { Seq } from '../../client/types.ts';
 import { Avatar } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 import { MessageActions } from './message-actions.tsx';
@@ -140,7 +139,7 @@ function Failure({ reason, clientId }: { reason: string | undefined; clientId: s
       <button type="button" class="link" onClick={() => retry(clientId)}>
         Try again
       </button>{' '}
-      <button type="button" class="link" onClick={() => dropPending(clientId)}>
+      <button type="button" class="link" onClick={() => discard(clientId)}>
         Discard
       </button>
     </p>

@@ -5,7 +5,7 @@ import { nameOf } from '../people.ts';
 import type { Row } from '../rows.ts';
 import { mayModerate } from '../store.ts';
 import { fullTimeOf } from '../time.ts';
-import type { ConversationEvent, UserId } from '../types.ts';
+import type { ConversationEvent, UserId } from '../../client/types.ts';
 
 type NoticesRow = Extract<Row, { kind: 'notices' }>;
 type Props = { readonly row: NoticesRow; readonly conversation: Conversation };

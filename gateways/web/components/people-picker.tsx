@@ -1,12 +1,12 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { User } from '../../protocol.ts';
-import { api } from '../api.ts';
+import { api } from '../session.ts';
 import { learn, person } from '../people.ts';
 import { list, me } from '../store.ts';
 import { otherOf } from '../title.ts';
 import { toast } from '../toast.ts';
-import type { UserId } from '../types.ts';
+import type { UserId } from '../../client/types.ts';
 import { Avatar } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 

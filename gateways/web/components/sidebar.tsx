@@ -3,7 +3,8 @@ import type { ConversationSummary } from '../../protocol.ts';
 import { nameOf } from '../people.ts';
 import { hrefOf, route } from '../route.ts';
 import { session } from '../session.ts';
-import { list, me, status, summaries } from '../store.ts';
+import { status } from '../live.ts';
+import { list, me, summaries } from '../store.ts';
 import { briefTimeOf } from '../time.ts';
 import { otherOf, titleOf } from '../title.ts';
 import { Account } from './account.tsx';
@@ -39,7 +40,7 @@ export function Sidebar() {
 
 function List() {
   if (!summaries.value)
-    return <p class="muted grow pad">{status.value === 'online' ? 'Loading…' : 'Connecting…'}</p>;
+    return <p class="muted grow pad">{status.value.state === 'online' ? 'Loading…' : 'Connecting…'}</p>;
   if (list.value.length === 0) return <p class="muted grow pad">No conversations yet. Start one with +.</p>;
   return (
     <ul class="grow scrolls">
@@ -88,12 +89,17 @@ const preview = ({ kind, lastMessage, topic }: ConversationSummary): string => {
   return kind === 'direct' && by !== me.value ? text : `${who}: ${text}`;
 };
 
-const words = { online: 'Connected', connecting: 'Connecting…', waiting: 'Not connected' };
+const words = {
+  online: 'Connected',
+  connecting: 'Connecting…',
+  offline: 'Not connected',
+  closed: 'Not connected',
+};
 
 function Connection() {
   return (
-    <span class={`connection ${status.value}`} role="status">
-      {words[status.value]}
+    <span class={`connection ${status.value.state}`} role="status">
+      {words[status.value.state]}
     </span>
   );
 }

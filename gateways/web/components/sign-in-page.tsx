@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Site } from '../../protocol.ts';
-import { api } from '../api.ts';
+import { api } from '../session.ts';
 import { fieldOf, rawFieldOf } from '../form.ts';
 import { endedBecause, signedIn } from '../session.ts';
 

@@ -1,15 +1,16 @@
-import { useComputed, useSignal } from '@preact/signals';
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import type { VNode } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { attentive } from '../attention.ts';
 import { type Conversation, load } from '../conversation.ts';
-import { indexOf } from '../fold.ts';
+import { indexOf } from '../../client/fold.ts';
 import { nameOf } from '../people.ts';
 import { pending } from '../pending.ts';
 import { type Row, rowsOf, sameRow } from '../rows.ts';
 import { useScrolling } from '../scrolling.ts';
-import { me } from '../store.ts';
+import { me, see, summaries } from '../store.ts';
 import { dayOf } from '../time.ts';
-import type { Seq } from '../types.ts';
+import type { Seq } from '../../client/types.ts';
 import { Icon } from './icon.tsx';
 import { type Active, MessageRow } from './message-row.tsx';
 import { Notices } from './notices.tsx';
@@ -22,10 +23,15 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
   const onScroll = () => {
     scrolled();
     away.value = conversation.anchor !== 'end';
+    see(conversation);
   };
+  useSignalEffect(() => {
+    if (attentive.value && summaries.value && conversation.timeline.value) see(conversation);
+  });
   const toEnd = () => {
     conversation.anchor = 'end';
     away.value = false;
+    see(conversation);
     if (conversation.timeline.peek()?.after !== undefined) void load(conversation);
     else if (box.current) box.current.scrollTop = box.current.scrollHeight;
     document.getElementById('composer')?.focus();

@@ -1,0 +1,10 @@
+import type { Clock } from '../domain/ports/clock.ts';
+
+export const systemClock: Clock = {
+  now: Date.now,
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
