@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import type { DialectName, Person } from './dialect.ts';
 import type { AudienceName } from './audience.ts';
 import type { CrowdRequest, ReturnResult } from './crowd.ts';
-import type { Request, RunOptions, RunResult } from './loader.ts';
+import type { Request, RunOptions } from './loader.ts';
 import { type Child, startNode } from './processes.ts';
+import type { StepResult } from './step.ts';
 
 export type Loader = AsyncDisposable & {
   /** Opens a socket for each person, closing those that were open. */
@@ -13,7 +14,7 @@ export type Loader = AsyncDisposable & {
     people: readonly Person[],
     audience?: AudienceName,
   ): Promise<void>;
-  run(options: RunOptions): Promise<RunResult>;
+  run(options: RunOptions): Promise<StepResult>;
 };
 
 const CONNECT_MS = 60_000;
@@ -60,7 +61,7 @@ export const startLoader = (cpus: string | undefined): Loader => {
         child,
         { do: 'run', number: (steps += 1), ...options },
         (options.seconds + options.warmup) * 2000 + 30_000,
-      ) as Promise<RunResult>,
+      ) as Promise<StepResult>,
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
 };

@@ -30,9 +30,6 @@ export type RunOptions = {
   readonly stalled?: number;
 };
 
-/** `dropped`: how many of the stalled the server has closed. */
-export type RunResult = StepResult & { readonly dropped: number };
-
 const LINGER_MS = 5_000;
 const HELLO_MS = 30_000;
 
@@ -46,7 +43,6 @@ let audience: Audience = audienceOf('pairs', 0);
 /** Bytes of what everybody in a group gets, by person, from the first frame on. */
 let heard = new Float64Array(0);
 const stalled = new Set<number>();
-let dropped = 0;
 
 const connectAll = async () => {
   const url = server;
@@ -82,7 +78,7 @@ const connectOne = (url: URL, index: number, person: Person): Promise<ClientSock
     };
     const ended = (why: string) => {
       broken = true;
-      if (stalled.has(index)) return void (dropped += 1);
+      if (stalled.has(index)) return;
       failed(why);
     };
     openSocket(url, dialect.path, { text, ended }).then((socket) => {
@@ -125,9 +121,8 @@ const run = async ({
   what = 'messages',
   extra = 0,
   ...options
-}: RunOptions & { readonly number: number }): Promise<RunResult> => {
+}: RunOptions & { readonly number: number }): Promise<StepResult> => {
   if (broken) await connectAll();
-  dropped = 0;
   if (options.stalled) stall(options.stalled);
   const more = ' more'.repeat(Math.ceil(extra / 5)).slice(0, extra);
   const common = { ...options, audience: speaking(), inexact, lingerMs: LINGER_MS };
@@ -148,7 +143,7 @@ const run = async ({
           send: (index, id, text) => to(index, (person) => dialect.send(person, id, text + more)),
         });
   try {
-    return { ...(await step.result), dropped };
+    return await step.result;
   } finally {
     step = undefined;
   }

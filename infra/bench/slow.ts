@@ -2,7 +2,7 @@ import { exact } from './capacity.ts';
 import { temporaryFolder } from './folder.ts';
 import { MEMBERS } from './group.ts';
 import { startLoader } from './loader-process.ts';
-import type { RunResult } from './loader.ts';
+import type { StepResult } from './step.ts';
 import { type Calibration, calibrate, cores, load } from './machine.ts';
 import { show } from './numbers.ts';
 import type { BenchOptions } from './options.ts';
@@ -32,7 +32,7 @@ export type SlowResult = {
   readonly peakBytes: number | null;
   /** The others got everything, once and in order. */
   readonly exact: boolean;
-  readonly run: RunResult;
+  readonly run: StepResult;
   readonly load: number;
   readonly calibration: Calibration;
 };
@@ -56,13 +56,14 @@ export const benchSlow = async ({ quick, rate = RATE, say }: BenchOptions): Prom
   const before = memoryOf(pid);
   const run = await loader.run({ rate, seconds, warmup: 0, extra: EXTRA, stalled: STALLED });
   const after = memoryOf(pid);
+  const dropped = await droppedBy(server.url);
   say(
-    `slow: others p99 ${show(run.p99)} ms (all reading ${show(calm.p99)}), ${run.dropped} of ${STALLED} dropped, lag ${show(run.lagP99)}, inexact ${run.inexact}; from ${show((before?.resident ?? 0) / 2 ** 20)} to ${show((after?.peak ?? 0) / 2 ** 20)} MiB`,
+    `slow: others p99 ${show(run.p99)} ms (all reading ${show(calm.p99)}), ${dropped} of ${STALLED} dropped, lag ${show(run.lagP99)}, inexact ${run.inexact}; from ${show((before?.resident ?? 0) / 2 ** 20)} to ${show((after?.peak ?? 0) / 2 ** 20)} MiB`,
   );
   return {
     members: MEMBERS,
     stalled: STALLED,
-    dropped: run.dropped,
+    dropped,
     rate,
     bytesPerMessage: EXTRA,
     allReadingP99: calm.p99,
@@ -74,4 +75,10 @@ export const benchSlow = async ({ quick, rate = RATE, say }: BenchOptions): Prom
     load: load(),
     calibration,
   };
+};
+
+/** Readers that the server has given up as too slow: whoever reads nothing can't see that. */
+const droppedBy = async (url: string): Promise<number> => {
+  const metrics = await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(10_000) })).text();
+  return Number(/^parlance_connections_ended_total\{why="slow"\} (\d+)/m.exec(metrics)?.[1] ?? 0);
 };

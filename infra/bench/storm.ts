@@ -1,13 +1,13 @@
 import type { ReturnResult } from './crowd.ts';
 import { temporaryFolder } from './folder.ts';
 import { type Loader, startCrowd, startLoader } from './loader-process.ts';
-import type { RunResult } from './loader.ts';
 import { type Calibration, calibrate, cores, load } from './machine.ts';
 import { show } from './numbers.ts';
 import type { BenchOptions } from './options.ts';
 import { forgetPeak, memoryOf, untilIdle } from './processes.ts';
 import { seedGroups, seedPairs } from './seed.ts';
 import { startProduct } from './servers.ts';
+import type { StepResult } from './step.ts';
 
 const GROUP = 1000;
 const GROUPS = { quick: 2, usual: 5 } as const;
@@ -34,7 +34,7 @@ export type StormResult = {
   readonly peakBytes: number | null;
   /** Others lost nothing, and those who came back have everything once. */
   readonly exact: boolean;
-  readonly during: RunResult;
+  readonly during: StepResult;
   readonly load: number;
   readonly calibration: Calibration;
 };
