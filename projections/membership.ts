@@ -50,7 +50,8 @@ export const membershipOf = (item: Item | undefined): Membership | undefined =>
     ? {
         role: item['role'] as Role,
         joinedAt: item['joinedAt'] as Timestamp,
-        joinedSeq: item['joinedSeq'] as Seq,
+        // Rows that were written before there was this count everything as after the joining.
+        joinedSeq: (item['joinedSeq'] ?? 0) as Seq,
         addedBy: item['addedBy'] as UserId,
       }
     : undefined;
