@@ -215,10 +215,19 @@ const play = async (steps: readonly Step[]) => {
   }
 };
 
+/** The same mark twice is news for nobody. */
+const repeatedMark: Step[] = [
+  { op: 'storm', order: 0 },
+  { op: 'connect', who: 0, frames: undefined, held: 0, during: 0 },
+  { op: 'storm', order: 0 },
+  { op: 'join', where: 0, who: 190 },
+];
+
 describe('a device that comes back with its token', () => {
   it('has everything that its person may see, once, in order, or is told what it lacks', async () => {
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), play), {
       numRuns: 25,
+      examples: [[repeatedMark]],
     });
   });
 });

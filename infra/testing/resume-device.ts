@@ -66,13 +66,19 @@ export const createDevice = (userId: UserId, deps: ArrivalDeps) => {
     const here = new Set(membersOf(world));
     const joined = world.positions[stays(world, userId).at(-1)?.from ?? 0] ?? '';
     const after = joined > (since ?? '') ? joined : (since ?? '');
-    const due = world.moves.filter(({ position }) => position > after).flatMap((move) => move.marks);
-    const differs = (mark: Progress) =>
-      !knows(`${world.id} ${mark.userId}`, publicMark(mark)) ||
-      (mark.userId === userId && !knows(`${world.id} own`, mark as never));
-    for (const mark of due)
-      if (here.has(mark.userId) && differs(mark))
-        problems.push(`the mark ${JSON.stringify(mark)} is not there`);
+    const before = new Map<UserId, Progress>();
+    for (const { position, marks: moved } of world.moves) {
+      for (const mark of moved) {
+        const was = before.get(mark.userId);
+        before.set(mark.userId, mark);
+        if (position <= after || !here.has(mark.userId)) continue;
+        // What others see nothing new in is told only to whom it is about.
+        const news = mark.delivered !== was?.delivered || mark.shown !== was.shown;
+        const publicly = !news || knows(`${world.id} ${mark.userId}`, publicMark(mark));
+        const own = mark.userId !== userId || knows(`${world.id} own`, mark as never);
+        if (!publicly || !own) problems.push(`the mark ${JSON.stringify(mark)} is not there`);
+      }
+    }
   };
 
   return {
