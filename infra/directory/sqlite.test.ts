@@ -81,6 +81,21 @@ describe('the directory in SQLite', () => {
     await second[Symbol.asyncDispose]();
   });
 
+  it('says why, when SQLite has already rolled back what it could not do', async () => {
+    const dataDir = fresh();
+    const directory = await open(dataDir);
+    const beside = new Database(join(dataDir, 'directory.db'));
+    beside.exec(
+      "CREATE TRIGGER full BEFORE INSERT ON drafts BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END",
+    );
+    beside.close();
+    const draft = { userId: ulid(), conversationId: ulid(), text: 'hm', at: 1 };
+    await expect(directory.drafts.put([draft])).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('the disk is full') as unknown },
+    });
+    await directory[Symbol.asyncDispose]();
+  });
+
   it('refuses a file that is no database', async () => {
     const dataDir = fresh();
     writeFileSync(join(dataDir, 'directory.db'), 'this is no database, '.repeat(1000));

@@ -18,6 +18,15 @@ const BUSY_MS = 5000;
 
 /** A transaction that reads before it writes must not find out at its end that another process wrote meanwhile. */
 class ImmediateDriver extends SqliteDriver {
+  readonly #database: Database.Database;
+  constructor(database: Database.Database) {
+    super({ database });
+    this.#database = database;
+  }
+  /** What SQLite has rolled back already (the disk is full) is over: another failure would hide why. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction) await super.rollbackTransaction(connection);
+  }
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
@@ -30,7 +39,7 @@ class LibsqlDialect extends SqliteDialect {
     this.#database = database;
   }
   override createDriver() {
-    return new ImmediateDriver({ database: this.#database });
+    return new ImmediateDriver(this.#database);
   }
   /** SQLite does roll tables back; a migration is done whole or not at all. */
   override createAdapter() {
