@@ -77,3 +77,8 @@ export const ConversationEvent = z.discriminatedUnion('type', [
 export type ConversationEvent = z.infer<typeof ConversationEvent>;
 export type ConversationEventType = ConversationEvent['type'];
 export type EventOf<T extends ConversationEventType> = Extract<ConversationEvent, { type: T }>;
+
+/** Ends somebody's membership; a ban also comes to people who had none. */
+export type Leaving = EventOf<'MemberLeft' | 'MemberRemoved' | 'MemberBanned'>;
+export const isLeaving = (event: ConversationEvent): event is Leaving =>
+  event.type === 'MemberLeft' || event.type === 'MemberRemoved' || event.type === 'MemberBanned';

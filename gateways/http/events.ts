@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { conversationCodec } from '../../domain/codec.ts';
+import { isLeaving } from '../../domain/conversation-event.ts';
 import { type ConversationId, type Seq, type UserId, streamOf } from '../../domain/id.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { EventsPage, SequencedEvent } from '../protocol.ts';
@@ -59,7 +60,3 @@ export const upToLeaving = (
   if (!left || !isLeaving(left.event)) return page;
   return { events: page.events.slice(0, last + 1), lastSeq: left.seq };
 };
-
-type Leaving = Extract<SequencedEvent['event'], { type: 'MemberLeft' | 'MemberRemoved' | 'MemberBanned' }>;
-const isLeaving = (event: SequencedEvent['event']): event is Leaving =>
-  event.type === 'MemberLeft' || event.type === 'MemberRemoved' || event.type === 'MemberBanned';

@@ -171,6 +171,11 @@ export const createConnection = (transport: Transport, correlationId: string, de
   };
 
   const receive = (value: unknown): Promise<void> | void => {
+    if (value === undefined)
+      return refuse(
+        undefined,
+        errorBodyOf(new Refusal('invalid_request', 'a frame is one object of the subprotocol')),
+      );
     const parsed = ClientFrame.safeParse(value);
     if (!parsed.success) return refuse(idOf(value), invalidRequest(parsed.error));
     const frame = parsed.data;

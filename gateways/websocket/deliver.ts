@@ -1,5 +1,5 @@
 import { conversationCodec, receiptsCodec } from '../../domain/codec.ts';
-import type { ConversationEvent } from '../../domain/conversation-event.ts';
+import { isLeaving } from '../../domain/conversation-event.ts';
 import { type ConversationId, type UserId, conversationOf, receiptsOf } from '../../domain/id.ts';
 import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
 import type { SequencedEvent, SyncToken } from '../protocol.ts';
@@ -80,7 +80,7 @@ export const deliver = (deps: {
       const event = read(() => conversationCodec.decode(one.type, one.data), one);
       if (!event) continue;
       const joins = event.type === 'MemberJoined' && rooms.knows(event.userId) ? event.userId : undefined;
-      const leaves = leaving(event);
+      const leaves = isLeaving(event) ? event.userId : undefined;
       const moving = joins !== undefined || (leaves !== undefined && rooms.knows(leaves));
       if (unheard && !moving) continue;
       if (event.type === 'MemberJoined') deps.moved?.(conversationId, event.userId, true);
@@ -174,14 +174,3 @@ const firstOf = (marked: readonly Marked[]): Map<ConversationId, number> => {
 
 const isMove = (type: string): boolean =>
   type === 'MemberJoined' || type === 'MemberLeft' || type === 'MemberRemoved' || type === 'MemberBanned';
-
-const leaving = (event: ConversationEvent): UserId | undefined => {
-  switch (event.type) {
-    case 'MemberLeft':
-    case 'MemberRemoved':
-    case 'MemberBanned':
-      return event.userId;
-    default:
-      return undefined;
-  }
-};

@@ -4,7 +4,6 @@ import { type Parlance, startParlance } from '../../infra/testing/start.ts';
 import type { Command, Session } from '../protocol.ts';
 import { connectionLimits } from './connection.ts';
 
-const unlimited = { LIMIT_PERSON: 0, LIMIT_DEVICE: 0, LIMIT_ADDRESS: 0, LIMIT_CONVERSATION: 0 };
 const arrive = async ({ url }: Parlance, session: Session, options = {}): Promise<Socket> => {
   const socket = await openSocket(url, {}, options);
   expect(await socket.hello(session.accessToken)).toMatchObject({ type: 'welcome' });
@@ -76,7 +75,7 @@ describe('too many', () => {
   });
 
   it('unread bytes end the reader, who is told to resume, and nobody else', async () => {
-    const parlance = await startParlance(unlimited);
+    const parlance = await startParlance();
     const [ann, ben] = [await signUp(parlance.url, 'ann'), await signUp(parlance.url, 'ben')];
     const [a, slow, quick] = [
       await arrive(parlance, ann),
@@ -104,7 +103,7 @@ describe('too many', () => {
   });
 
   it('hellos at once are all answered, and whoever is there already goes on', async () => {
-    const parlance = await startParlance({ ...unlimited, MAX_CONNECTIONS_PER_PERSON: 500 });
+    const parlance = await startParlance({ MAX_CONNECTIONS_PER_PERSON: 500 });
     const ann = await signUp(parlance.url, 'ann');
     const a = await arrive(parlance, ann);
     const group = await founded(a, []);

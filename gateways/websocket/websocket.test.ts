@@ -232,7 +232,10 @@ describe('bad input', () => {
     const a = await arrive(ann);
     a.socket.send(Buffer.from('{"type":"ping"}'));
     const answer = await a.until(() => a.frames.find(({ type }) => type === 'error'), 'error');
-    expect(answer).toMatchObject({ code: 'invalid_request' });
+    expect(answer).toMatchObject({
+      code: 'invalid_request',
+      message: 'a frame is one object of the subprotocol',
+    });
     await a.close();
   });
 

@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAccounts } from '../../commands/accounts.ts';
@@ -22,20 +23,22 @@ export type Host = AsyncDisposable & {
   readonly killable: boolean;
 };
 
-// Clients of a fuzz say more than people do.
-const unlimited = {
-  LIMIT_PERSON: '0',
-  LIMIT_DEVICE: '0',
-  LIMIT_ADDRESS: '0',
-  LIMIT_CONVERSATION: '0',
-} as const;
-
+/**
+ * Below those that systems give to connections: otherwise, while the server is away, one of its clients may be given the
+ * server's own.
+ */
 const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(12_000, 32_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 };
 
 /** `killable`: a process of its own. It is not started yet. */
@@ -45,7 +48,7 @@ export const createHost = async (killable: boolean): Promise<Host> => {
   let running: { stop(): Promise<void>; kill(): Promise<void> } | undefined;
 
   const startHere = async () => {
-    const server = await startParlance({ DATA_DIR: folder, PORT: port, ...numbers(unlimited) });
+    const server = await startParlance({ DATA_DIR: folder, PORT: port });
     const stop = () => server.close({ keep: true });
     return { stop, kill: stop };
   };
@@ -53,7 +56,6 @@ export const createHost = async (killable: boolean): Promise<Host> => {
     const { child, exit } = await spawnServer(folder, {
       PORT: String(port),
       LOG_LEVEL: 'error',
-      ...unlimited,
     });
     const end = async (signal: NodeJS.Signals) => {
       child.kill(signal);
@@ -82,9 +84,6 @@ export const createHost = async (killable: boolean): Promise<Host> => {
     },
   };
 };
-
-const numbers = (texts: Readonly<Record<string, string>>) =>
-  Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Number(text)]));
 
 export type Device = {
   readonly name: string;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Database from 'libsql';
 import { conversationStreams, receiptsStreams } from '../../domain/codec.ts';
-import type { ConversationEvent } from '../../domain/conversation-event.ts';
+import { type ConversationEvent, isLeaving } from '../../domain/conversation-event.ts';
 import type { ConversationId, Seq, UserId } from '../../domain/id.ts';
 import { type Progress, type ReceiptsState, evolveReceipts, initialReceipts } from '../../domain/receipts.ts';
 
@@ -68,9 +68,6 @@ export const visibleTo = (events: readonly ConversationEvent[], userId: UserId):
   membersIn(events).has(userId)
     ? events.length - 1
     : events.findLastIndex((event) => isLeaving(event) && event.userId === userId);
-
-const isLeaving = (event: ConversationEvent) =>
-  event.type === 'MemberLeft' || event.type === 'MemberRemoved' || event.type === 'MemberBanned';
 
 /** Messages of others that a member has not read, and how many of those mention them now. */
 export const unreadFor = (

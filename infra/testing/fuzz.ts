@@ -13,25 +13,43 @@ const note = (line: string) => void process.stderr.write(`${line}\n`);
 
 const program = new Command('fuzz').description('Looks for what breaks, at random; a seed repeats it.');
 
-program
-  .command('crash')
-  .description('kills servers while clients send, and checks that nothing that was acknowledged is missing')
-  .option('--runs <n>', 'how many', whole, 50)
-  .option(
-    '--seed <n>',
-    "the first run's; each run after it has the next one",
-    whole,
-    Date.now() % 1_000_000_000,
-  )
+const fuzz = (name: string, description: string, runs: number) =>
+  program
+    .command(name)
+    .description(description)
+    .option('--runs <n>', 'how many', whole, runs)
+    .option(
+      '--seed <n>',
+      "the first run's; each run after it has the next one",
+      whole,
+      Date.now() % 1_000_000_000,
+    )
+    .option('--json', 'end with one object on one line');
+
+/** Aborts when somebody has had enough: what has begun is finished, and reported. */
+const interruption = (): AbortSignal => {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  return stop.signal;
+};
+
+const tellResult = (report: { readonly failedSeeds: readonly number[] }, json: true | undefined) => {
+  if (json) out(JSON.stringify(report));
+  else for (const [name, value] of Object.entries(report)) out(`${name.padEnd(14)}${String(value)}`);
+  process.exitCode = report.failedSeeds.length === 0 ? 0 : 1;
+};
+
+fuzz(
+  'crash',
+  'kills servers while clients send, and checks that nothing that was acknowledged is missing',
+  50,
+)
   .option('--parallel <n>', 'runs at a time', whole, 2)
-  .option('--json', 'end with one object on one line')
   .action(async (options: { runs: number; seed: number; parallel: number; json?: true }) => {
     let done = 0;
-    const stop = new AbortController();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
     const report = await fuzzCrash({
       ...options,
-      signal: stop.signal,
+      signal: interruption(),
       tell: (seed, run) => {
         done += 1;
         if ('error' in run) note(`seed ${seed}: ${String(run.error)}`);
@@ -41,35 +59,21 @@ program
         if (!options.json && done % 10 === 0) note(`${done} of ${options.runs} runs`);
       },
     });
-    if (options.json) out(JSON.stringify(report));
-    else for (const [name, value] of Object.entries(report)) out(`${name.padEnd(14)}${String(value)}`);
-    process.exitCode = report.failedSeeds.length === 0 ? 0 : 1;
+    tellResult(report, options.json);
   });
 
-program
-  .command('delivery')
-  .description(
-    'lets people do anything over connections that break, and checks that everybody ends with what the log says',
-  )
-  .option('--runs <n>', 'how many', whole, 200)
-  .option(
-    '--seed <n>',
-    "the first run's; each run after it has the next one",
-    whole,
-    Date.now() % 1_000_000_000,
-  )
+fuzz(
+  'delivery',
+  'lets people do anything over connections that break, and checks that everybody ends with what the log says',
+  200,
+)
   .option('--processes <n>', 'that share the runs', whole, 2)
-  .option('--json', 'end with one object on one line')
   .action(async (options: { runs: number; seed: number; processes: number; json?: true }) => {
-    const stop = new AbortController();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
     const report =
       options.processes > 1
         ? await inProcesses(options)
-        : await fuzzDelivery({ ...options, signal: stop.signal, tell: complain });
-    if (options.json) out(JSON.stringify(report));
-    else for (const [name, value] of Object.entries(report)) out(`${name.padEnd(14)}${String(value)}`);
-    process.exitCode = report.failedSeeds.length === 0 ? 0 : 1;
+        : await fuzzDelivery({ ...options, signal: interruption(), tell: complain });
+    tellResult(report, options.json);
   });
 
 const complain = (done: number, problems: ReadonlyMap<number, readonly string[]>) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { receiptsCodec } from '../../domain/codec.ts';
-import type { ConversationEvent } from '../../domain/conversation-event.ts';
+import { type ConversationEvent, isLeaving } from '../../domain/conversation-event.ts';
 import { type ConversationId, type UserId, receiptsStreamOf, streamOf } from '../../domain/id.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Progress } from '../../domain/receipts.ts';
@@ -23,7 +23,7 @@ export const stays = ({ events }: World, userId: UserId): { from: number; to: nu
   for (const [seq, event] of events.entries()) {
     if (!('userId' in event) || event.userId !== userId) continue;
     if (event.type === 'MemberJoined') from = seq;
-    if (from !== undefined && ['MemberLeft', 'MemberRemoved', 'MemberBanned'].includes(event.type)) {
+    if (from !== undefined && isLeaving(event)) {
       found.push({ from, to: seq });
       from = undefined;
     }
