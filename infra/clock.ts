@@ -1,7 +1,8 @@
 import type { Clock } from '../domain/ports/clock.ts';
 
 export const systemClock: Clock = {
-  now: Date.now,
+  now: () => performance.now(),
+  today: () => Date.now(),
   after(ms, run) {
     const timer = setTimeout(run, ms);
     timer.unref();

@@ -36,12 +36,15 @@ export const connectionLimits = {
   tokenGraceMs: 30_000,
 } as const;
 
+/** How often a reader that is behind is looked at. */
+const LOOK_MS = 20;
+
 type Hello = Extract<ClientFrame, { type: 'hello' }>;
 
 /** One connection, from its first frame to its end. */
 export const createConnection = (transport: Transport, correlationId: string, deps: ConnectionDeps) => {
   const { address } = transport;
-  const openedAt = deps.now();
+  const openedAt = performance.now();
   let identity: Identity | undefined;
   let greeting: Promise<void> | undefined;
   let held: HeldSeat | undefined;
@@ -163,9 +166,9 @@ export const createConnection = (transport: Transport, correlationId: string, de
 
   /** Waits, but not for long, while the reader is behind. */
   const ready = async (): Promise<boolean> => {
-    const until = deps.now() + connectionLimits.patienceMs;
-    while (isOpen() && transport.unread > connectionLimits.backfillBytes && deps.now() < until) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let waited = 0; waited < connectionLimits.patienceMs; waited += LOOK_MS) {
+      if (!isOpen() || transport.unread <= connectionLimits.backfillBytes) break;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     return isOpen();
   };
@@ -208,7 +211,7 @@ export const createConnection = (transport: Transport, correlationId: string, de
     identity: () => identity,
     /** Called every few seconds by the one wheel of all connections; `beat` when it is time for a heartbeat. */
     check(now: number, beat: boolean) {
-      if (!greeting && now - openedAt > connectionLimits.helloMs)
+      if (!greeting && performance.now() - openedAt > connectionLimits.helloMs)
         return end(closeCodes.helloTimeout, 'no hello in time');
       if (identity && now > identity.expiresAt + connectionLimits.tokenGraceMs) {
         return end(closeCodes.unauthorized, 'the token expired; say hello with a fresh one in time');

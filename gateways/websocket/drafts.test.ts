@@ -97,6 +97,17 @@ describe('drafts', () => {
     expect((await directory.drafts.list('ann'))[0]?.text).toBe('d');
   });
 
+  it('count although the time of day was set back and the server began anew', async () => {
+    const [userId, here] = [ulid(), ulid()];
+    const before = await exchange(0);
+    await before.drafts.put({ userId }, wish(here, 'old'));
+    const after = await exchange(0);
+    after.clock.now -= 3_600_000;
+    expect(await after.drafts.of(userId)).toMatchObject([{ text: 'old' }]);
+    await after.drafts.put({ userId }, wish(here, 'new'));
+    expect(await directory.drafts.list(userId)).toMatchObject([{ text: 'new' }]);
+  });
+
   it('are written at once after a pause, then together, of each conversation the last', async () => {
     const { drafts, writes } = await exchange();
     const ann = { userId: ulid() };

@@ -103,6 +103,11 @@ export const createDrafts = ({ directory, rooms, now, writeMs = draftTimes.write
       const newest = new Map(
         (await directory.drafts.list(userId)).map((draft) => [draft.conversationId, draft]),
       );
+      // What is written next must be newer than what is stored, also when the time of day was set back meanwhile.
+      for (const { conversationId, at } of newest.values()) {
+        const key = `${userId} ${conversationId}`;
+        clocks.set(key, Math.max(clocks.get(key) ?? 0, at));
+      }
       for (const { userId: whose, ...draft } of unwritten) {
         if (whose === userId && draft.at > (newest.get(draft.conversationId)?.at ?? 0)) {
           newest.set(draft.conversationId, draft);

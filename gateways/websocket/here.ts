@@ -46,7 +46,7 @@ export const createHere = ({ live, people, gatewayId, clock, onError }: HereDeps
     }
   };
   const note = (userId: UserId) => {
-    seen.set(userId, clock.now());
+    seen.set(userId, clock.today());
     if (!saving) clock.after(SEEN_MS, () => void saveSeen());
     saving = true;
   };
@@ -127,7 +127,7 @@ export const createHere = ({ live, people, gatewayId, clock, onError }: HereDeps
 
     /** Everybody has been here up to now. */
     async end(): Promise<void> {
-      for (const { userId } of sockets.values()) seen.set(userId, clock.now());
+      for (const { userId } of sockets.values()) seen.set(userId, clock.today());
       await saveSeen();
     },
   };

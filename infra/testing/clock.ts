@@ -6,10 +6,12 @@ export const createTestClock = (start = 1_700_000_000_000) => {
   type Alarm = { readonly at: number; readonly run: () => void };
   const alarms = new Set<Alarm>();
   let time = start;
+  let wrong = 0;
   const next = () => [...alarms].reduce<Alarm | undefined>((a, b) => (a && a.at <= b.at ? a : b), undefined);
 
   const clock: Clock = {
     now: () => time,
+    today: () => time + wrong,
     after(ms, run) {
       const alarm = { at: time + ms, run };
       alarms.add(alarm);
@@ -23,6 +25,8 @@ export const createTestClock = (start = 1_700_000_000_000) => {
   return {
     ...clock,
     settle,
+    /** Somebody sets the time of day. */
+    set: (ms: number) => void (wrong += ms),
     /** Lets so many ms pass in which nothing is due. */
     pass: (ms: number) => void (time += ms),
     /** Lets so many ms pass; what is due meanwhile happens in its order. */
